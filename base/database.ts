@@ -1,0 +1,43 @@
+import Database from 'better-sqlite3'
+
+export type Db = Database.Database
+
+export interface Migration {
+  number: number
+  sql: string
+}
+
+/**
+ * Opens a SQLite file the way all of ours are: WAL, synchronous FULL, foreign keys, migrated to the newest version.
+ * `exclusive` keeps every other process out until this one ends, however it ends: the lock is the kernel's.
+ */
+export const openDatabase = (file: string, migrations: readonly Migration[], options: { exclusive?: boolean } = {}): Db => {
+  const db = new Database(file)
+  try {
+    db.pragma('busy_timeout = 5000')
+    if (options.exclusive) db.pragma('locking_mode = exclusive')
+    db.pragma('journal_mode = wal')
+    db.pragma('synchronous = full')
+    db.pragma('foreign_keys = on')
+    migrate(db, migrations, file)
+    return db
+  } catch (error) {
+    db.close()
+    throw new Error(`Cannot open database "${file}"`, { cause: error })
+  }
+}
+
+/** Applies what is missing, in order, each in a transaction of its own. Migrations are numbered and never edited. */
+const migrate = (db: Db, migrations: readonly Migration[], file: string): void => {
+  const current = Number(db.pragma('user_version', { simple: true }))
+  const newest = Math.max(0, ...migrations.map((one) => one.number))
+  if (current > newest)
+    throw new Error(`"${file}" was written by a newer version of Skein (schema ${current}, this one knows ${newest})`)
+  for (const { number, sql } of [...migrations].sort((a, b) => a.number - b.number)) {
+    if (number <= current) continue
+    db.transaction(() => {
+      db.exec(sql)
+      db.pragma(`user_version = ${number}`)
+    })()
+  }
+}

@@ -1,0 +1,172 @@
+import { z } from 'zod'
+import { DeviceName, Instant, RunId, TaskId } from './ids.ts'
+import { LogRecord } from './log.ts'
+import { reportedRunStates } from './run-states.ts'
+import { Options, ProcessPayload } from './task.ts'
+
+/**
+ * What device and controller say to each other. Between our own parts an unknown field is ignored and passed on, so these are
+ * loose; a changed meaning would be a new protocol number in the topic.
+ */
+const Counter = z.number().int().nonnegative()
+const Labels = z.record(z.string(), z.string())
+
+/** device/<d>/state, retained, with the will as its twin: `session` counts the device's connects, so an old will is told apart. */
+export const DeviceState = z.looseObject({
+  state: z.enum(['online', 'offline']),
+  session: Counter,
+  at: Instant,
+  reason: z.string().optional(),
+})
+export type DeviceState = z.infer<typeof DeviceState>
+
+/** controller/state, retained, with a will. */
+export const ControllerState = z.looseObject({ state: z.enum(['online', 'offline']), epoch: Counter, at: Instant })
+export type ControllerState = z.infer<typeof ControllerState>
+
+/** device/<d>/info, retained: for show. */
+export const DeviceInfo = z.looseObject({ labels: Labels, capacity: Counter, version: z.string() })
+export type DeviceInfo = z.infer<typeof DeviceInfo>
+
+/** A run as a device knows it. `log_seq` is the last sequence number of its log. */
+export const RunLog = z.looseObject({
+  last_seq: Counter,
+  lines: Counter,
+  bytes: Counter,
+  dropped_lines: Counter,
+  dropped_bytes: Counter,
+})
+export type RunLog = z.infer<typeof RunLog>
+
+/** device/<d>/run: one change of one run, numbered in the stream `runs`. */
+export const RunChange = z.looseObject({
+  seq: Counter,
+  run: RunId,
+  task: TaskId.optional(),
+  state: z.enum(reportedRunStates),
+  at: Instant,
+  reason: z.string().optional(),
+  exit_code: z.number().int().optional(),
+  signal: z.string().optional(),
+  log: RunLog.optional(),
+})
+export type RunChange = z.infer<typeof RunChange>
+
+export const RunReport = z.looseObject({
+  journal: z.string(),
+  session: Counter,
+  boot: z.string(),
+  mono_ms: z.number(),
+  changes: z.array(RunChange),
+})
+export type RunReport = z.infer<typeof RunReport>
+
+/** device/<d>/log/<source>: a part of a log. `first` and `last` are the sequence numbers that it covers. */
+export const LogChunk = z.looseObject({
+  journal: z.string(),
+  source: z.string(),
+  first: Counter,
+  last: Counter,
+  lines: Counter,
+  bytes: Counter,
+  records: z.array(LogRecord),
+})
+export type LogChunk = z.infer<typeof LogChunk>
+
+/** device/<d>/hello: who I am, how far I am, what you have not acknowledged. */
+export const Hello = z.looseObject({
+  session: Counter,
+  journal: z.string(),
+  nonce: z.string(),
+  epoch: Counter,
+  revision: Counter,
+  boot: z.string(),
+  mono_ms: z.number(),
+  at: Instant,
+  streams: z.record(z.string(), Counter),
+  runs: z.array(z.looseObject({ run: RunId, task: TaskId.optional(), state: z.enum(reportedRunStates) })),
+  labels: Labels,
+  capacity: Counter,
+  version: z.string(),
+})
+export type Hello = z.infer<typeof Hello>
+
+/** device/<d>/heartbeat, QoS 0. Renews the lease of every run that it names. */
+export const Heartbeat = z.looseObject({
+  session: Counter,
+  at: Instant,
+  mono_ms: z.number(),
+  running: z.array(RunId),
+  /** The device asks to be told that this was heard: it has runs to stop by itself if it is given up. */
+  answer: z.boolean().optional(),
+  metrics: z
+    .looseObject({
+      cpu_percent: z.number().nullable(),
+      memory_used_mb: z.number().nullable(),
+      memory_total_mb: z.number().nullable(),
+      disk_used_mb: z.number().nullable(),
+      disk_total_mb: z.number().nullable(),
+      load: z.array(z.number()),
+      temperature_celsius: z.number().nullable(),
+      uptime_seconds: z.number(),
+      clock_offset_ms: z.number().nullable(),
+    })
+    .optional(),
+})
+export type Heartbeat = z.infer<typeof Heartbeat>
+
+/** A run as the device is told to start it. */
+export const RunOrder = z.looseObject({
+  run: RunId,
+  task: TaskId,
+  attempt: Counter,
+  payload: ProcessPayload,
+  options: Options,
+  /** After this instant of the controller's clock the run must not start any more. */
+  start_before: Instant.optional(),
+  /** Seconds without a word between device and controller after which the controller gives the run up. */
+  given_up_after_seconds: z.number().optional(),
+})
+export type RunOrder = z.infer<typeof RunOrder>
+
+export const commandBodies = {
+  welcome: z.looseObject({
+    nonce: z.string(),
+    at: Instant,
+    cursors: z.record(z.string(), Counter),
+    wanted: z.array(RunId),
+    unwanted: z.array(RunId),
+    cancels: z.array(RunId),
+    heartbeat_seconds: z.number().positive(),
+    revision: Counter,
+  }),
+  ack: z.looseObject({
+    journal: z.string(),
+    cursors: z.record(z.string(), Counter),
+    /** Streams of which something is missing: to be sent again from the cursor on. */
+    again: z.array(z.string()).optional(),
+    /** The `mono_ms` of the last heartbeat that was heard. */
+    heard_mono_ms: z.number().optional(),
+  }),
+  run: z.looseObject({ runs: z.array(RunOrder) }),
+  cancel: z.looseObject({ runs: z.array(RunId) }),
+} as const
+
+export type Verb = keyof typeof commandBodies
+export const verbs = ['welcome', 'ack', 'run', 'cancel'] as const satisfies readonly Verb[]
+export type CommandBody<V extends Verb> = z.infer<(typeof commandBodies)[V]>
+export type Welcome = CommandBody<'welcome'>
+export type Ack = CommandBody<'ack'>
+
+/** device/<d>/command/<verb>: what every command carries around its body. Never retained. */
+export const Command = z.looseObject({
+  fleet: z.string(),
+  device: DeviceName,
+  verb: z.string(),
+  epoch: Counter,
+  id: z.string(),
+  issued_at: Instant,
+  expires_at: Instant,
+  body: z.unknown(),
+})
+export type Command = z.infer<typeof Command>

@@ -1,0 +1,20 @@
+import { z } from 'zod'
+
+/** The form of every id: 1 to 63 of a-z, 0-9 and -, not starting with -. It is also a legal topic level on every broker. */
+export const idPattern = /^[a-z0-9][a-z0-9-]{0,62}$/
+
+const id = (what: string) => z.string().regex(idPattern, `${what} is 1 to 63 of a-z, 0-9 and -, and does not start with -`)
+
+export const FleetName = id('a fleet name')
+export const DeviceName = id('a device name')
+export const TaskId = id('a task id')
+export const RunId = id('a run id')
+/** A token's subject: who asks. It is a topic level, so the broker's permissions prove the sender. */
+export const Subject = id('a subject')
+
+/** The id of a task's n-th run. */
+export const runIdOf = (taskId: string, attempt: number): string => `${taskId}-${attempt}`
+
+/** An instant on the wire: ISO 8601, UTC, milliseconds. */
+export const Instant = z.iso.datetime()
+export const instant = (ms: number): string => new Date(ms).toISOString()

@@ -1,0 +1,48 @@
+import { z } from 'zod'
+
+/** Where a line came from: the program's output, its errors, or Skein itself. */
+export const streams = ['o', 'e', 's'] as const
+export type Stream = (typeof streams)[number]
+
+/** Lines that were not kept, counted, standing where they would have been: records `from` to `to` of the log. */
+export const Dropped = z.object({
+  from: z.number().int(),
+  to: z.number().int(),
+  lines: z.number().int(),
+  bytes: z.number().int(),
+  reason: z.string(),
+})
+export type Dropped = z.infer<typeof Dropped>
+
+export const LogText = z.union([z.string(), z.object({ b64: z.string() }), z.object({ dropped: Dropped })])
+export type LogText = z.infer<typeof LogText>
+
+/**
+ * A log record: `[seq, at, stream, text]`. `at` is milliseconds since 1970 on the device's clock; `text` is a line without its
+ * newline, `{b64}` where the bytes are not UTF-8, or `{dropped}`. A fifth element `1` says that the line goes on: no newline
+ * followed here, because the line was cut or the program had not ended it yet.
+ */
+export const LogRecord = z.union([
+  z.tuple([z.number().int(), z.number(), z.enum(streams), LogText]),
+  z.tuple([z.number().int(), z.number(), z.enum(streams), LogText, z.literal(1)]),
+])
+export type LogRecord = z.infer<typeof LogRecord>
+
+/** How many bytes of text a record holds at most; a longer line is cut into several records. */
+export const maxRecordBytes = 16 * 1024
+/** How many bytes of records travel in one message. */
+export const maxChunkBytes = 48 * 1024
+
+/** The first sequence number that a record stands for: its own, unless it stands for dropped ones. */
+export const firstSeqOf = (record: LogRecord): number => {
+  const text = record[3]
+  return typeof text === 'object' && 'dropped' in text ? text.dropped.from : record[0]
+}
+
+/** The bytes that a record adds to the program's output, newline included. */
+export const bytesOf = (record: LogRecord): Uint8Array => {
+  const [, , , text, goesOn] = record
+  if (typeof text === 'object' && 'dropped' in text) return new Uint8Array()
+  const body = typeof text === 'string' ? Buffer.from(text) : Buffer.from(text.b64, 'base64')
+  return goesOn ? body : Buffer.concat([body, Buffer.from('\n')])
+}

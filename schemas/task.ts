@@ -1,0 +1,258 @@
+import { z } from 'zod'
+import { refused, type WireError } from './errors.ts'
+import { faultsOf } from './faults.ts'
+import { DeviceName, Instant, RunId, Subject, TaskId } from './ids.ts'
+import { terminalRunStates } from './run-states.ts'
+import { parseSelector } from './selector.ts'
+import { taskStates } from './task-states.ts'
+
+/** What the work is called. A label only: the payload decides what runs. */
+export const taskTypes = ['build', 'deploy', 'test', 'scan', 'cleanup', 'notify', 'agent', 'command'] as const
+/** From first served to last; the index is the rank in the queue. */
+export const priorities = ['critical', 'high', 'medium', 'low'] as const
+export type Priority = (typeof priorities)[number]
+
+/** The largest task that is taken, as UTF-8 JSON: it must fit in one signed command. */
+export const maxTaskBytes = 64 * 1024
+const maxSeconds = 366 * 24 * 3600
+
+const Seconds = z.number().positive().max(maxSeconds)
+const Env = z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'a variable name is letters, digits and _'), noNul(z.string()))
+
+/** Text that can be an argument, a path or a variable: without a NUL byte. */
+function noNul(text: z.ZodString) {
+  return text.refine((value) => !value.includes('\0'), { message: 'must not hold a NUL byte', params: { code: 'nul_byte' } })
+}
+
+const payloadKinds = ['command', 'script', 'prompt', 'workload'] as const
+export type PayloadKind = (typeof payloadKinds)[number]
+
+/** What runs: `command` is a program with its arguments, or a line for `sh -c`; `script` is a text with a shebang. */
+export const ProcessPayload = z.strictObject({
+  command: z.union([noNul(z.string().min(1)), z.array(noNul(z.string())).min(1)]).optional(),
+  script: noNul(z.string().regex(/^#!/, 'must begin with a shebang, as in "#!/bin/sh"')).optional(),
+  args: z.array(noNul(z.string())).optional(),
+  env: Env.optional(),
+  cwd: noNul(z.string().min(1)).optional(),
+})
+export type ProcessPayload = z.infer<typeof ProcessPayload>
+
+/** Where it runs: one device by name, those that a selector matches, or any. The other fields are for the work itself. */
+export const Target = z.strictObject({
+  device: DeviceName.optional(),
+  selector: z.string().max(1024).optional(),
+  fanout: z.enum(['one', 'all']).optional(),
+  repository: z.string().max(2000).optional(),
+  ref: z.string().max(256).optional(),
+  environment: z.string().max(256).optional(),
+  path: z.string().max(512).optional(),
+})
+export type Target = z.infer<typeof Target>
+
+/** How it runs. Durations are seconds, sizes bytes. */
+export const Options = z.strictObject({
+  timeout_seconds: Seconds.optional(),
+  stop_grace_seconds: z.number().min(0).max(3600).optional(),
+  retries: z.number().int().min(0).max(100).optional(),
+  retry_backoff_seconds: z.number().min(0).max(86_400).optional(),
+  start_within_seconds: Seconds.optional(),
+  on_lost: z.enum(['keep', 'stop']).optional(),
+  lost_after_seconds: z.number().min(0).max(maxSeconds).optional(),
+  max_output_bytes: z.number().int().positive().optional(),
+  max_line_bytes: z.number().int().min(64).optional(),
+  sandbox: z.union([z.boolean(), z.record(z.string(), z.unknown())]).optional(),
+})
+export type Options = z.infer<typeof Options>
+
+export const optionDefaults = {
+  stop_grace_seconds: 10,
+  retries: 0,
+  retry_backoff_seconds: 15,
+  on_lost: 'keep',
+  lost_after_seconds: 300,
+  max_output_bytes: 256 * 1024 * 1024,
+  max_line_bytes: 1024 * 1024,
+} as const satisfies Options
+
+const aliases: Record<string, string> = {
+  timeout: 'timeout_seconds',
+  max_retries: 'retries',
+  retry_backoff: 'retry_backoff_seconds',
+  start_within: 'start_within_seconds',
+  lost_after: 'lost_after_seconds',
+  stop_grace: 'stop_grace_seconds',
+}
+
+const fields = {
+  type: z.enum(taskTypes).default('command'),
+  payload: ProcessPayload,
+  priority: z.enum(priorities).default('medium'),
+  source: z.string().max(64).default('api'),
+  target: Target.default({}),
+  options: Options.default({}),
+  metadata: z.record(z.string(), z.unknown()).default({}),
+  tags: z.array(z.string().min(1).max(128)).max(64).default([]),
+  idempotency_key: z.string().min(1).max(256).optional(),
+  callback_url: z
+    .url({ protocol: /^https?$/ })
+    .max(2000)
+    .optional(),
+}
+
+/** A task as its author writes it. Unknown fields are refused. */
+export const TaskInput = z.strictObject(fields)
+export type TaskInput = z.infer<typeof TaskInput>
+
+/** A task as the controller keeps and shows it: as submitted, then what became of it. */
+export const Task = z.looseObject({
+  task_id: TaskId,
+  state: z.enum(taskStates),
+  reason: z.string().nullable(),
+  device: z.string().nullable(),
+  attempt: z.number().int(),
+  exit_code: z.number().int().nullable(),
+  requested_by: Subject,
+  created_at: Instant,
+  started_at: Instant.nullable(),
+  ended_at: Instant.nullable(),
+  cancel_requested_at: Instant.nullable(),
+  ...fields,
+})
+export type Task = z.infer<typeof Task>
+
+const knownFields = [
+  Object.keys(fields),
+  ProcessPayload.keyof().options,
+  Target.keyof().options,
+  Options.keyof().options,
+  Object.keys(aliases),
+  payloadKinds,
+].flat()
+
+/** Reads a task from outside. Aliases become their field; what this version cannot run is told apart from what is wrong. */
+export const readTask = (raw: unknown): { ok: true; task: TaskInput } | { ok: false; error: WireError } => {
+  const size = Buffer.byteLength(JSON.stringify(raw ?? null))
+  if (size > maxTaskBytes) return refused('too_large', `a task is at most ${maxTaskBytes} bytes of JSON, this one is ${size}`)
+  const aliased = withoutAliases(raw)
+  if (!aliased.ok) return aliased
+  const kind = payloadKindOf(aliased.value)
+  const unsupported = kind === 'prompt' || kind === 'workload'
+  const parsed = (unsupported ? TaskInput.omit({ payload: true }).loose() : TaskInput).safeParse(aliased.value, {
+    reportInput: true,
+  })
+  const faults = parsed.success ? [] : faultsOf(parsed.error, knownFields)
+  faults.push(...faultsBetweenFields(aliased.value, kind))
+  const first = faults[0]
+  if (first) {
+    const more = faults.length > 1 ? ` (and ${faults.length - 1} more)` : ''
+    return refused('invalid', `Cannot accept the task: ${first.field}: ${first.message}${more}`, faults)
+  }
+  if (unsupported) {
+    return refused('not_supported', `payload.${kind} is not supported by this version; use payload.command or payload.script`, [
+      {
+        field: `payload.${kind}`,
+        code: 'not_supported',
+        message: 'not supported by this version',
+        accepted: ['command', 'script'],
+      },
+    ])
+  }
+  return { ok: true, task: TaskInput.parse(aliased.value) }
+}
+
+/** Which of the four a payload holds, or how many it holds when that is not one. */
+const payloadKindOf = (raw: unknown): PayloadKind | 'none' | 'several' => {
+  const payload = isRecord(raw) && isRecord(raw['payload']) ? raw['payload'] : {}
+  const kinds = payloadKinds.filter((kind) => payload[kind] !== undefined)
+  return kinds.length === 1 ? (kinds[0] ?? 'none') : kinds.length === 0 ? 'none' : 'several'
+}
+
+const faultsBetweenFields = (raw: unknown, kind: ReturnType<typeof payloadKindOf>) => {
+  const faults = []
+  if (!isRecord(raw)) return []
+  if (isRecord(raw['payload']) && (kind === 'none' || kind === 'several')) {
+    faults.push({
+      field: 'payload',
+      code: kind === 'none' ? 'required' : 'ambiguous',
+      message: 'must hold exactly one of command, script, prompt, workload',
+      accepted: [...payloadKinds],
+    })
+  }
+  if (kind === 'command' && isRecord(raw['payload']) && raw['payload']['args'] !== undefined) {
+    faults.push({ field: 'payload.args', code: 'ambiguous', message: 'belongs to a script; a command holds its own arguments' })
+  }
+  const target = raw['target']
+  if (isRecord(target)) {
+    if (target['device'] !== undefined && target['selector'] !== undefined) {
+      faults.push({
+        field: 'target',
+        code: 'ambiguous',
+        message: 'must hold device or selector, not both',
+        accepted: ['device', 'selector'],
+      })
+    }
+    if (typeof target['selector'] === 'string') {
+      const selector = parseSelector(target['selector'])
+      if (!selector.ok) faults.push({ field: 'target.selector', code: 'invalid_selector', message: selector.reason })
+    }
+  }
+  return faults
+}
+
+/** Gives each alias its real name; an alias and its field with different values contradict each other. */
+const withoutAliases = (raw: unknown): { ok: true; value: unknown } | { ok: false; error: WireError } => {
+  if (!isRecord(raw) || !isRecord(raw['options'])) return { ok: true, value: raw }
+  const options: Record<string, unknown> = {}
+  for (const [key, value] of Object.entries(raw['options'])) {
+    const field = Object.hasOwn(aliases, key) ? (aliases[key] ?? key) : key
+    if (options[field] !== undefined && options[field] !== value) {
+      return refused('invalid', `Cannot accept the task: options.${field} and its alias differ`, [
+        { field: `options.${field}`, code: 'ambiguous', message: 'is given twice, with different values' },
+      ])
+    }
+    options[field] = value
+  }
+  return { ok: true, value: { ...raw, options } }
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** One run of a task, as it is shown. */
+export const Run = z.looseObject({
+  run_id: RunId,
+  task_id: TaskId,
+  attempt: z.number().int(),
+  device: DeviceName,
+  state: z.string(),
+  reason: z.string().nullable(),
+  exit_code: z.number().int().nullable(),
+  signal: z.string().nullable(),
+  dispatched_at: Instant,
+  accepted_at: Instant.nullable(),
+  started_at: Instant.nullable(),
+  ended_at: Instant.nullable(),
+  cancel_requested_at: Instant.nullable(),
+  /** false while a cancel has been decided but the device has not confirmed that the processes are gone. */
+  confirmed: z.boolean().nullable(),
+  log: z
+    .looseObject({
+      last_seq: z.number(),
+      lines: z.number(),
+      bytes: z.number(),
+      dropped_lines: z.number(),
+      dropped_bytes: z.number(),
+    })
+    .nullable(),
+  late: z.looseObject({ state: z.enum(terminalRunStates), at: Instant }).nullable(),
+})
+export type Run = z.infer<typeof Run>
+
+/** One change in a task's life: when, what, to which state, why. */
+export const HistoryEntry = z.looseObject({
+  at: Instant,
+  run_id: z.string().nullable(),
+  state: z.string(),
+  reason: z.string().nullable(),
+})
+export type HistoryEntry = z.infer<typeof HistoryEntry>

@@ -1,0 +1,142 @@
+/**
+ * Every topic of Skein, once: who writes, who reads, retained or not, QoS. Topic strings, subscriptions and permissions all
+ * come from this table. `{client}` and `{device}` stand for one level, `{operation*}` and `{rest*}` for one or more.
+ */
+export const roles = ['admin', 'operator', 'viewer', 'device', 'join', 'controller'] as const
+export type Role = (typeof roles)[number]
+
+type Entry = { pattern: string; writers: readonly Role[]; readers: readonly Role[]; retained: boolean; qos: 0 | 1 }
+
+const people = ['admin', 'operator', 'viewer'] as const
+const readersOfDevices = [...people, 'controller'] as const
+
+export const topicTable = {
+  controllerState: entry('controller/state', ['controller'], [...people, 'device', 'controller'], { retained: true }),
+  controllerRevoked: entry('controller/revoked', ['controller'], ['controller'], { retained: true }),
+  request: entry('request/{client}/{operation*}', [...people, 'device', 'join'], ['controller']),
+  reply: entry('reply/{client}/{rest*}', ['controller'], [...people, 'device', 'join']),
+  event: entry('event/{kind}', ['controller'], people),
+  deviceState: entry('device/{device}/state', ['device', 'controller'], readersOfDevices, { retained: true }),
+  deviceInfo: entry('device/{device}/info', ['device'], readersOfDevices, { retained: true }),
+  deviceHello: entry('device/{device}/hello', ['device'], ['controller']),
+  deviceHeartbeat: entry('device/{device}/heartbeat', ['device'], readersOfDevices, { qos: 0 }),
+  deviceRun: entry('device/{device}/run', ['device'], readersOfDevices),
+  deviceLog: entry('device/{device}/log/{source}', ['device'], readersOfDevices),
+  deviceAgent: entry('device/{device}/agent/{run}', ['device'], readersOfDevices),
+  deviceDesired: entry('device/{device}/desired', ['controller'], ['device', 'admin'], { retained: true }),
+  deviceReported: entry('device/{device}/reported', ['device'], readersOfDevices, { retained: true }),
+  deviceCommand: entry('device/{device}/command/{verb}', ['controller'], ['device']),
+  deviceFetch: entry('device/{device}/fetch', ['device'], ['controller']),
+  deviceBlob: entry('device/{device}/blob/{sha256}/{offset}', ['controller'], ['device']),
+  deviceUpload: entry('device/{device}/upload/{sha256}/{offset}', ['device'], ['controller']),
+} as const
+
+export type TopicName = keyof typeof topicTable
+
+function entry<const P extends string>(
+  pattern: P,
+  writers: readonly Role[],
+  readers: readonly Role[],
+  how: { retained?: boolean; qos?: 0 | 1 } = {},
+): Entry & { pattern: P } {
+  return { pattern, writers, readers, retained: how.retained ?? false, qos: how.qos ?? 1 }
+}
+
+type ParamsOf<P extends string> = P extends `${string}{${infer Name}}${infer Rest}`
+  ? { [K in Name extends `${infer Plain}*` ? Plain : Name]: string } & ParamsOf<Rest>
+  : unknown
+
+const root = (fleet: string): string => `skein/v1/${fleet}/`
+
+/** A topic of the table with its places filled in. */
+export const topicOf = <N extends TopicName>(
+  fleet: string,
+  name: N,
+  params: ParamsOf<(typeof topicTable)[N]['pattern']>,
+): string => root(fleet) + filled(topicTable[name].pattern, (place) => (params as Record<string, string>)[place] ?? '+') // every place is a key of params, by its type
+
+/** The filter for one entry; a place that is not given matches anything. */
+export const filterOf = (fleet: string, name: TopicName, params: Readonly<Record<string, string>> = {}): string =>
+  root(fleet) + filled(topicTable[name].pattern, (place, many) => params[place] ?? (many ? '#' : '+'))
+
+/** What the controller answers to when a request names no reply topic of its own. */
+export const replyTopicOf = (fleet: string, client: string): string => `${root(fleet)}reply/${client}`
+
+const filled = (pattern: string, value: (place: string, many: boolean) => string): string =>
+  pattern.replace(/\{([a-z0-9]+)(\*?)\}/g, (_, place: string, many: string) => value(place, many === '*'))
+
+/** Which entry a topic belongs to, and what stands in its places. */
+export const readTopic = (
+  fleet: string,
+  topic: string,
+): { name: TopicName; params: Readonly<Record<string, string>> } | undefined => {
+  const start = root(fleet)
+  if (!topic.startsWith(start)) return undefined
+  const levels = topic.slice(start.length).split('/')
+  for (const { name, parts } of parsed) {
+    const params = matchParts(parts, levels)
+    if (params) return { name, params }
+  }
+  return undefined
+}
+
+type Part = { literal: string } | { place: string; many: boolean }
+const parsed = (Object.keys(topicTable) as TopicName[]).map((name) => ({
+  // Object.keys forgets the keys' type
+  name,
+  parts: topicTable[name].pattern.split('/').map((level): Part => {
+    const place = /^\{([a-z0-9]+)(\*?)\}$/.exec(level)
+    return place ? { place: place[1] ?? '', many: place[2] === '*' } : { literal: level }
+  }),
+}))
+
+const matchParts = (parts: readonly Part[], levels: readonly string[]): Record<string, string> | undefined => {
+  const last = parts[parts.length - 1]
+  const open = last !== undefined && 'many' in last && last.many
+  if (open ? levels.length < parts.length : levels.length !== parts.length) return undefined
+  const params: Record<string, string> = {}
+  for (let i = 0; i < parts.length; i++) {
+    const part = parts[i]
+    const level = levels[i]
+    if (part === undefined || level === undefined) return undefined
+    if ('literal' in part) {
+      if (part.literal !== level) return undefined
+    } else params[part.place] = part.many ? levels.slice(i).join('/') : level
+  }
+  return params
+}
+
+/** The filters that a holder of a role may publish to or subscribe to. A device and a client have their own subtree only. */
+export const permissionsOf = (fleet: string, role: Role, subject: string): { publish: string[]; subscribe: string[] } => {
+  const own: Record<string, string> =
+    role === 'controller' ? {} : role === 'device' ? { client: subject, device: subject } : { client: subject }
+  const granted = (side: 'writers' | 'readers') =>
+    (Object.keys(topicTable) as TopicName[])
+      .filter((name) => topicTable[name][side].includes(role))
+      .map((name) => filterOf(fleet, name, own))
+  return { publish: granted('writers'), subscribe: granted('readers') }
+}
+
+/** Whether a topic matches a filter [MQTT-4.7]. */
+export const topicMatches = (filter: string, topic: string): boolean => {
+  const wanted = filter.split('/')
+  const levels = topic.split('/')
+  if (topic.startsWith('$') && (wanted[0] === '#' || wanted[0] === '+')) return false // [MQTT-4.7.2-1]
+  for (let i = 0; i < wanted.length; i++) {
+    if (wanted[i] === '#') return true
+    if (i >= levels.length || (wanted[i] !== '+' && wanted[i] !== levels[i])) return false
+  }
+  return wanted.length === levels.length
+}
+
+/** Whether everything that `asked` can match is matched by `granted` too. */
+export const filterCovers = (granted: string, asked: string): boolean => {
+  const wide = granted.split('/')
+  const narrow = asked.split('/')
+  for (let i = 0; i < wide.length; i++) {
+    if (wide[i] === '#') return true
+    if (i >= narrow.length || narrow[i] === '#') return false
+    if (wide[i] !== '+' && wide[i] !== narrow[i]) return false
+  }
+  return wide.length === narrow.length
+}
