@@ -1,0 +1,36 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import Database from 'better-sqlite3'
+import { writeFileAtomic } from '../base/atomic-file.ts'
+import type { Closable } from '../base/lifecycle.ts'
+import { pathsIn } from '../base/paths.ts'
+
+export type Hold = ({ ok: true } & Closable) | { ok: false; pid: number | undefined }
+
+/**
+ * Takes a data folder for this process alone. The lock is SQLite's on a file that holds nothing: the kernel frees it when the
+ * process dies, however it dies, so that no stale lock is ever in the way. The holder's pid stands beside it for people.
+ */
+export const holdDataFolder = (data: string, pid: number): Hold => {
+  const pidFile = join(data, 'up.pid')
+  // It waits a little: a holder that is about to end, or that has not written its pid yet, gets the time for it.
+  const db = new Database(pathsIn(data).lock, { timeout: 500 })
+  try {
+    db.exec('begin exclusive')
+  } catch (error) {
+    db.close()
+    if (error instanceof Database.SqliteError && error.code.startsWith('SQLITE_BUSY')) return { ok: false, pid: pidIn(pidFile) }
+    throw new Error(`Cannot lock the data folder "${data}"`, { cause: error })
+  }
+  writeFileAtomic(pidFile, `${pid}\n`)
+  return { ok: true, close: () => void db.close() }
+}
+
+const pidIn = (file: string): number | undefined => {
+  try {
+    const pid = Number(readFileSync(file, 'utf8'))
+    return Number.isInteger(pid) && pid > 0 ? pid : undefined
+  } catch {
+    return undefined // the lock says that somebody is there; the number is a courtesy
+  }
+}
