@@ -1,0 +1,65 @@
+import type { KeyObject } from 'node:crypto'
+import { readTokenWith } from '../base/read-token.ts'
+import { keptFor } from '../schemas/client-ids.ts'
+import type { TokenClaims } from '../schemas/token.ts'
+import { type Permissions, permissionsFor } from './permissions.ts'
+
+/** A CONNECT packet, as far as admission depends on it. The user name plays no part. */
+export interface Knock {
+  clientId: string
+  clean: boolean
+  password: Uint8Array | undefined
+  will: { topic: string; retain: boolean } | undefined
+}
+
+/** The return codes of CONNACK that a refusal can have [MQTT-3.2.2.3]. */
+export const refusalCodes = { identifier: 2, credentials: 4, notAuthorized: 5 } as const
+
+export type Admission =
+  | { ok: true; claims: TokenClaims; permissions: Permissions }
+  | { ok: false; code: (typeof refusalCodes)[keyof typeof refusalCodes]; reason: string; subject?: string }
+
+/** Decides who is let in: the token is the password, rights follow it, never the client id or the user name. */
+export const admit = async (
+  knock: Knock,
+  deps: { fleet: string; publicKey: KeyObject; now: number; holderOf: (clientId: string) => string | undefined },
+): Promise<Admission> => {
+  const badId = faultOfId(knock)
+  if (badId !== undefined) return { ok: false, code: refusalCodes.identifier, reason: badId }
+  if (knock.password === undefined || knock.password.length === 0)
+    return { ok: false, code: refusalCodes.credentials, reason: 'no password: it is the token' }
+
+  const read = await readTokenWith(deps.publicKey, Buffer.from(knock.password).toString('utf8'), deps)
+  if (!read.ok) return { ok: false, code: refusalCodes.credentials, reason: read.reason }
+  const { claims } = read
+  const subject = claims.sub
+
+  const taken = faultOfHolder(knock.clientId, claims, deps.fleet, deps.holderOf(knock.clientId))
+  if (taken !== undefined) return { ok: false, code: refusalCodes.identifier, reason: taken, subject }
+
+  const permissions = permissionsFor(deps.fleet, claims.role, subject)
+  const { will } = knock
+  if (will && !(permissions.mayPublish(will.topic) && (!will.retain || permissions.mayRetain(will.topic))))
+    return { ok: false, code: refusalCodes.notAuthorized, reason: `no right to a will on "${will.topic}"`, subject }
+  return { ok: true, claims, permissions }
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const notInIds = /[+#/\u0000-\u001f\u007f-\u009f\ufffd]/
+
+const faultOfId = ({ clientId, clean }: Knock): string | undefined => {
+  if (clientId === '') return clean ? undefined : 'an empty client id has no session to keep' // [MQTT-3.1.3-8]
+  // An id that is a wildcard or a path gets past any rule that builds a topic of it; and it goes into logs.
+  if (clientId.length > 256 || notInIds.test(clientId)) return 'a client id has no +, # or /, and no control characters'
+  return undefined
+}
+
+const faultOfHolder = (clientId: string, claims: TokenClaims, fleet: string, present: string | undefined): string | undefined => {
+  const kept = keptFor(fleet, clientId)
+  if (kept === 'controller') return claims.role === 'controller' ? undefined : `"${clientId}" is kept for the controller`
+  if (kept !== undefined && !(claims.role === 'device' && claims.sub === kept.device))
+    return `"${clientId}" is kept for device "${kept.device}"`
+  // A second connection with an id throws the first one out [MQTT-3.1.4-2]: that is for its own holder to do.
+  if (clientId !== '' && present !== undefined && present !== claims.sub) return `"${clientId}" is in use by another subject`
+  return undefined
+}
