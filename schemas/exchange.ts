@@ -147,6 +147,8 @@ export const commandBodies = {
     again: z.array(z.string()).optional(),
     /** The `mono_ms` of the last heartbeat that was heard. */
     heard_mono_ms: z.number().optional(),
+    /** The controller does not know this session: the device is to say hello. */
+    hello: z.boolean().optional(),
   }),
   run: z.looseObject({ runs: z.array(RunOrder) }),
   cancel: z.looseObject({ runs: z.array(RunId) }),

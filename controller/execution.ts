@@ -1,0 +1,221 @@
+import type { Chance } from '../base/chance.ts'
+import type { Clock } from '../base/clock.ts'
+import type { RunChange, RunOrder } from '../schemas/exchange.ts'
+import { instant, runIdOf } from '../schemas/ids.ts'
+import { isRunOver, type TerminalRunState } from '../schemas/run-states.ts'
+import { isTaskOver, type TerminalTaskState, taskTransition } from '../schemas/task-states.ts'
+import { silentAfterMs } from './core/leases.ts'
+import { afterRun, worse } from './core/outcome.ts'
+import { applyReport } from './core/reports.ts'
+import type { Effects } from './effects.ts'
+import type { Fleet, FleetDevice, Lease } from './fleet.ts'
+import type { QueueRow } from './store/queue.ts'
+import type { RunRow } from './store/runs.ts'
+import type { Store } from './store/store.ts'
+import { bodyOf, type TaskRow } from './store/tasks.ts'
+
+export interface ExecutionDeps {
+  store: Store
+  fleet: Fleet
+  effects: Effects
+  clock: Clock
+  chance: Chance
+  heartbeatMs: number
+}
+
+/**
+ * Carries tasks through their runs: dispatch, what devices report, loss, retry, cancel, the end. Every function here runs inside
+ * a transaction and leaves rows, leases and effects that agree.
+ */
+export const createExecution = ({ store, fleet, effects, clock, chance, heartbeatMs }: ExecutionDeps) => {
+  const saveTask = (task: TaskRow): void => {
+    store.tasks.update(task)
+    effects.taskChanged(task)
+  }
+  const saveRun = (run: RunRow): void => {
+    store.runs.update(run)
+    effects.runChanged(run)
+    const lease = fleet.leases.get(run.run_id)
+    if (lease) lease.run = run
+  }
+
+  /** One part of a task has come to its end; with the last part the task ends. */
+  const endPart = (task: TaskRow, as: TerminalTaskState, reason: string | null, exitCode: number | null): void => {
+    const open = task.open - 1
+    const isFanout = task.open > 1 || task.worst !== null
+    const worst = worse(task.worst, as)
+    if (open > 0) return saveTask({ ...task, open, worst })
+    const state = task.cancel_requested_at !== null ? 'cancelled' : isFanout ? worst : as
+    saveTask({
+      ...task,
+      open,
+      worst: isFanout ? worst : null,
+      state: taskTransition(task.state, { kind: 'end', as: state }),
+      reason: isFanout && state !== 'succeeded' && state !== 'cancelled' ? fanoutReason(task, { state: as, reason }) : reason,
+      exit_code: isFanout ? null : exitCode,
+      ended_at: clock.now(),
+    })
+  }
+
+  const fanoutReason = (task: TaskRow, last: { state: string; reason: string | null }): string => {
+    const runs = store.runs.ofTask(task.task_id).filter((run) => isRunOver(run.state))
+    const bad = [...new Map(runs.map((run) => [run.device, run])).values()].filter((run) => run.state !== 'succeeded')
+    const named = bad.slice(0, 3).map((run) => `${run.device} ${run.state}${run.reason ? ` (${run.reason})` : ''}`)
+    if (bad.length === 0) return last.reason ?? last.state
+    return `${bad.length} of its runs did not succeed: ${named.join(', ')}${bad.length > 3 ? ', …' : ''}`
+  }
+
+  /** A run has ended: its lease goes, and its task goes on or ends. */
+  const afterEnd = (run: RunRow): void => {
+    if (run.confirmed !== 0) fleet.release(run)
+    const task = store.tasks.get(run.task_id)
+    if (!task || isTaskOver(task.state)) return
+    const cancelled = task.cancel_requested_at !== null
+    const state = run.state as TerminalRunState // callers pass runs that are over
+    const next = afterRun({ state, reason: run.reason, tries: run.tries }, bodyOf(task).options, cancelled, clock.now(), chance.random())
+    if (next.kind === 'end') return endPart(task, next.as, next.reason, run.exit_code)
+    store.queue.add({ task_id: task.task_id, lane: run.lane, rank: task.rank, tries: run.tries, due_at: next.dueAt, expires_at: null })
+    store.runs.note({ task_id: task.task_id, run_id: run.run_id, at: clock.now(), state: 'queued', reason: next.reason })
+    const others = task.open > 1 && [...fleet.leases.values()].some((lease) => lease.run.task_id === task.task_id && !isRunOver(lease.run.state))
+    saveTask({ ...task, state: others ? task.state : taskTransition(task.state, { kind: 'retry' }), reason: next.reason })
+  }
+
+  /** Ends a run by the controller's own judgement. */
+  const end = (run: RunRow, state: TerminalRunState, reason: string, confirmed: number | null): void => {
+    if (isRunOver(run.state)) return
+    const ended: RunRow = { ...run, state, reason, confirmed, ended_at: clock.now() }
+    saveRun(ended)
+    afterEnd(ended)
+  }
+
+  const orderOf = (run: RunRow, task: TaskRow): RunOrder => {
+    const body = bodyOf(task)
+    const { lost_after_seconds = 300, on_lost } = body.options
+    return {
+      run: run.run_id,
+      task: task.task_id,
+      attempt: run.attempt,
+      payload: body.payload,
+      options: body.options,
+      ...(run.start_before !== null ? { start_before: instant(run.start_before) } : {}),
+      ...(on_lost === 'stop' ? { given_up_after_seconds: silentAfterMs(heartbeatMs) / 1000 + lost_after_seconds } : {}),
+    }
+  }
+
+  return {
+    endPart,
+    end,
+    renew: (lease: Lease): void => {
+      lease.namedAtMono = clock.mono()
+    },
+
+    dispatch: (waiting: QueueRow, device: FleetDevice): void => {
+      store.queue.remove(waiting.id)
+      fleet.addWaiting(waiting.lane, -1)
+      const task = store.tasks.get(waiting.task_id)
+      if (!task || isTaskOver(task.state)) return
+      const attempt = task.attempt + 1
+      const run: RunRow = {
+        run_id: runIdOf(task.task_id, attempt),
+        task_id: task.task_id,
+        attempt,
+        device: device.row.name,
+        lane: waiting.lane,
+        tries: waiting.tries + 1,
+        state: 'dispatched',
+        reason: null,
+        exit_code: null,
+        signal: null,
+        dispatched_at: clock.now(),
+        accepted_at: null,
+        started_at: null,
+        ended_at: null,
+        cancel_requested_at: null,
+        confirmed: null,
+        start_before: waiting.expires_at,
+        log: null,
+        late: null,
+      }
+      store.runs.insert(run)
+      effects.runChanged(run)
+      fleet.hold(run, bodyOf(task).options)
+      saveTask({ ...task, attempt, device: run.device, reason: null, state: taskTransition(task.state, { kind: 'dispatch' }) })
+      effects.order(run.device, orderOf(run, task))
+    },
+
+    /** Sends a run once more, under the same id: the device answers with what it knows. */
+    orderAgain: (run: RunRow): void => {
+      const task = store.tasks.get(run.task_id)
+      if (task) effects.order(run.device, orderOf(run, task))
+    },
+
+    /** Takes in what a device says of one run. */
+    report: (device: string, change: RunChange): void => {
+      const lease = fleet.leases.get(change.run)
+      const run = lease?.run ?? store.runs.get(change.run)
+      if (!run || run.device !== device) return
+      if (lease) lease.namedAtMono = clock.mono()
+      const wasOver = isRunOver(run.state)
+      const wasUnknown = run.state === 'unknown'
+      const changed = applyReport(run, change, clock.now())
+      if (!changed) return
+      const superseded = wasOver && run.state === 'lost' && (store.tasks.get(run.task_id)?.attempt ?? run.attempt) > run.attempt
+      const stored = superseded && changed.late ? { ...changed, late: JSON.stringify({ ...JSON.parse(changed.late), reason: 'superseded' }) } : changed
+      saveRun(stored)
+      if (wasUnknown && !wasOver) store.runs.note({ task_id: run.task_id, run_id: run.run_id, at: clock.now(), state: stored.state, reason: 'heard again' })
+      if (wasOver) {
+        if (stored.confirmed !== 0) fleet.release(stored)
+        return
+      }
+      if (isRunOver(stored.state)) return afterEnd(stored)
+      if (stored.state === 'running') {
+        const task = store.tasks.get(run.task_id)
+        if (task && task.started_at === null) saveTask({ ...task, started_at: stored.started_at })
+      }
+    },
+
+    /** The device has been silent for too long to be sure of the run. */
+    doubt: (run: RunRow): void => {
+      const unknown: RunRow = { ...run, state: 'unknown', reason: 'device silent' }
+      store.runs.note({ task_id: run.task_id, run_id: run.run_id, at: clock.now(), state: 'unknown', reason: 'device silent' })
+      saveRun(unknown)
+    },
+
+    /** The device has been heard of again, without a change of the run itself. */
+    trust: (run: RunRow): void => {
+      if (run.state !== 'unknown') return
+      const state = run.started_at !== null ? 'running' : run.accepted_at !== null ? 'accepted' : 'dispatched'
+      store.runs.note({ task_id: run.task_id, run_id: run.run_id, at: clock.now(), state, reason: 'heard again' })
+      saveRun({ ...run, state, reason: null })
+    },
+
+    cancel: (task: TaskRow, by: string): TaskRow => {
+      const reason = `cancelled by ${by}`
+      let current: TaskRow = { ...task, cancel_requested_at: task.cancel_requested_at ?? clock.now() }
+      saveTask(current)
+      for (const waiting of store.queue.ofTask(task.task_id)) {
+        store.queue.remove(waiting.id)
+        if (waiting.due_at === null) fleet.addWaiting(waiting.lane, -1)
+        endPart(current, 'cancelled', reason, null)
+        current = store.tasks.get(task.task_id) ?? current
+      }
+      for (const run of store.runs.ofTask(task.task_id)) {
+        if (isRunOver(run.state) || run.cancel_requested_at !== null) continue
+        saveRun({ ...run, cancel_requested_at: clock.now() })
+        const lease = fleet.leases.get(run.run_id)
+        if (lease) Object.assign(lease, { sendAtMono: clock.mono() + 10_000, sends: 1 })
+        effects.cancel(run.device, run.run_id)
+      }
+      return store.tasks.get(task.task_id) ?? current
+    },
+
+    /** What must have started by now and has not. */
+    expire: (waiting: QueueRow): void => {
+      store.queue.remove(waiting.id)
+      if (waiting.due_at === null) fleet.addWaiting(waiting.lane, -1)
+      const task = store.tasks.get(waiting.task_id)
+      if (task && !isTaskOver(task.state)) endPart(task, 'expired', 'not started within start_within_seconds', null)
+    },
+  }
+}
+export type Execution = ReturnType<typeof createExecution>

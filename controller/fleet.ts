@@ -1,0 +1,131 @@
+import type { Clock } from '../base/clock.ts'
+import { type Options, optionDefaults } from '../schemas/task.ts'
+import { isInLane, type Lane, readLane } from './core/lanes.ts'
+import type { DeviceRow } from './store/devices.ts'
+import type { RunRow } from './store/runs.ts'
+import type { Store } from './store/store.ts'
+import { bodyOf } from './store/tasks.ts'
+
+/** A device as the running controller sees it: its row, and what is true only while both live. */
+export interface FleetDevice {
+  row: DeviceRow
+  labels: Readonly<Record<string, string>>
+  isConnected: boolean
+  /** It has said hello to this controller in its present session and was welcomed: it can be given work. */
+  isReady: boolean
+  nonce: string | null
+  heardAtMono: number
+  /** The `mono_ms` of its last heartbeat that wanted an answer. */
+  heardBeat: number | null
+  metrics: Record<string, unknown> | null
+  /** The runs that occupy it. */
+  live: Set<string>
+}
+
+/** A run that occupies a device. */
+export interface Lease {
+  run: RunRow
+  lostAfterMs: number
+  namedAtMono: number
+  /** When what has not been answered is sent again, and how often it was sent. */
+  sendAtMono: number
+  sends: number
+}
+
+/**
+ * What the controller keeps in memory: the devices, the leases, and how much waits in each lane. All of it is derived from the
+ * store; after a commit that failed it is read anew.
+ */
+export const createFleet = (store: Store, clock: Clock) => {
+  const devices = new Map<string, FleetDevice>()
+  const leases = new Map<string, Lease>()
+  const waiting = new Map<string, number>()
+  const lanes = new Map<string, Lane>()
+
+  const enter = (row: DeviceRow): FleetDevice => {
+    const device: FleetDevice = {
+      row,
+      labels: withOwn(row),
+      isConnected: false,
+      isReady: false,
+      nonce: null,
+      heardAtMono: clock.mono(),
+      heardBeat: null,
+      metrics: null,
+      live: new Set(),
+    }
+    devices.set(row.name, device)
+    return device
+  }
+
+  const hold = (run: RunRow, options: Options): Lease => {
+    const lease: Lease = {
+      run,
+      lostAfterMs: (options.lost_after_seconds ?? optionDefaults.lost_after_seconds) * 1000,
+      namedAtMono: clock.mono(),
+      sendAtMono: clock.mono() + 10_000,
+      sends: 1,
+    }
+    leases.set(run.run_id, lease)
+    devices.get(run.device)?.live.add(run.run_id)
+    return lease
+  }
+
+  return {
+    devices,
+    leases,
+    waiting,
+    enter,
+    hold,
+    release: (run: RunRow): void => {
+      leases.delete(run.run_id)
+      devices.get(run.device)?.live.delete(run.run_id)
+    },
+    /** Reads everything from the store; what is known of connections stays. */
+    reload: (): void => {
+      for (const row of store.devices.all()) {
+        const known = devices.get(row.name)
+        if (!known) enter(row)
+        else {
+          known.row = row
+          known.labels = withOwn(row)
+          known.live.clear()
+        }
+      }
+      leases.clear()
+      for (const run of store.runs.open()) {
+        const task = store.tasks.get(run.task_id)
+        hold(run, task ? bodyOf(task).options : {})
+      }
+      waiting.clear()
+      for (const [lane, count] of store.queue.lanes()) waiting.set(lane, count)
+    },
+    setFacts: (device: FleetDevice, row: DeviceRow): void => {
+      device.row = row
+      device.labels = withOwn(row)
+    },
+    freeOf: (device: FleetDevice): number => (device.isReady && !device.row.drained ? device.row.capacity - device.live.size : 0),
+    addWaiting: (lane: string, count: number): void => {
+      const now = (waiting.get(lane) ?? 0) + count
+      if (now > 0) waiting.set(lane, now)
+      else waiting.delete(lane)
+    },
+    lane: (lane: string): Lane => {
+      let known = lanes.get(lane)
+      if (!known) {
+        known = readLane(lane)
+        if (lanes.size > 10_000) lanes.clear()
+        lanes.set(lane, known)
+      }
+      return known
+    },
+    inLane: (lane: Lane, device: FleetDevice): boolean => isInLane(lane, { name: device.row.name, labels: device.labels }),
+  }
+}
+export type Fleet = ReturnType<typeof createFleet>
+
+/** A device's labels: those it gave, and what the controller knows of it. */
+const withOwn = (row: DeviceRow): Record<string, string> => ({
+  ...(JSON.parse(row.labels) as Record<string, string>), // stored from a checked hello
+  ...(row.drained ? { drained: 'true' } : {}),
+})

@@ -1,0 +1,109 @@
+import { createHash } from 'node:crypto'
+import type { Chance } from '../base/chance.ts'
+import type { Clock } from '../base/clock.ts'
+import { accepted, type Outcome, refused } from '../schemas/errors.ts'
+import { matches, parseSelector } from '../schemas/selector.ts'
+import { priorities, type TaskInput } from '../schemas/task.ts'
+import { deviceLane, laneOf } from './core/lanes.ts'
+import type { Dispatcher } from './dispatcher.ts'
+import type { Effects } from './effects.ts'
+import type { Fleet } from './fleet.ts'
+import type { Store } from './store/store.ts'
+import type { TaskRow } from './store/tasks.ts'
+
+export interface IntakeDeps {
+  store: Store
+  fleet: Fleet
+  effects: Effects
+  dispatcher: Dispatcher
+  clock: Clock
+  chance: Chance
+}
+
+/** Takes a checked task into the store and the queue; runs inside a transaction. */
+export const createIntake = ({ store, fleet, effects, dispatcher, clock, chance }: IntakeDeps) => ({
+  /** The same key and body give the same task, `isNew` false; the same key with another body is a conflict. */
+  submit: (by: string, task: TaskInput, retryOf: string | null = null): Outcome<{ row: TaskRow; isNew: boolean }> => {
+    const body = JSON.stringify(task)
+    const fingerprint = fingerprintOf(task)
+    if (task.idempotency_key !== undefined) {
+      const known = store.tasks.byKey(by, task.idempotency_key)
+      if (known && known.fingerprint !== fingerprint) {
+        return refused('conflict', `idempotency_key "${task.idempotency_key}" belongs to task ${known.task_id}, which has another body`, [
+          { field: 'idempotency_key', code: 'conflict', message: `is taken by task ${known.task_id} with another body` },
+        ])
+      }
+      if (known) return accepted({ row: known, isNew: false })
+    }
+    const lanes = lanesFor(task, fleet)
+    if (lanes.length === 0) {
+      return refused('no_match', 'target.selector matches no device that could take the task now, and a fan-out is fixed when it is accepted', [
+        { field: 'target.selector', code: 'no_match', message: 'matches no device' },
+      ])
+    }
+    const now = clock.now()
+    const rank = priorities.indexOf(task.priority)
+    const row = store.tasks.insert(
+      {
+        task_id: chance.ulid(now),
+        state: 'queued',
+        reason: null,
+        type: task.type,
+        rank,
+        source: task.source,
+        requested_by: by,
+        repository: task.target.repository ?? null,
+        target_device: task.target.device ?? null,
+        device: null,
+        body,
+        idempotency_key: task.idempotency_key ?? null,
+        fingerprint,
+        retry_of: retryOf,
+        attempt: 0,
+        open: lanes.length,
+        worst: null,
+        exit_code: null,
+        created_at: now,
+        started_at: null,
+        ended_at: null,
+        cancel_requested_at: null,
+      },
+      task.tags,
+    )
+    const within = task.options.start_within_seconds
+    const expiresAt = within === undefined ? null : now + within * 1000
+    for (const lane of lanes) {
+      store.queue.add({ task_id: row.task_id, lane, rank, tries: 0, due_at: null, expires_at: expiresAt })
+      fleet.addWaiting(lane, 1)
+      dispatcher.laneHasMore(lane)
+    }
+    effects.taskChanged(row)
+    return accepted({ row, isNew: true })
+  },
+})
+
+/** One lane for one run; for `fanout: all` one for each device that matches now and is neither removed nor drained. */
+const lanesFor = (task: TaskInput, fleet: Fleet): string[] => {
+  if (task.target.fanout !== 'all') return [laneOf(task.target)]
+  if (task.target.device !== undefined) return [deviceLane(task.target.device)]
+  const selector = parseSelector(task.target.selector ?? '')
+  const requirements = selector.ok && task.target.selector ? selector.requirements : []
+  return [...fleet.devices.values()]
+    .filter((device) => !device.row.drained && !device.row.removed && matches(requirements, device.labels))
+    .map((device) => deviceLane(device.row.name))
+}
+
+/** A digest that does not depend on the order of keys. */
+const fingerprintOf = (task: TaskInput): string => createHash('sha256').update(JSON.stringify(sorted(task))).digest('hex')
+
+const sorted = (value: unknown): unknown => {
+  if (Array.isArray(value)) return value.map(sorted)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(
+    Object.entries(value)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, one]) => [key, sorted(one)]),
+  )
+}
+
+export type Intake = ReturnType<typeof createIntake>

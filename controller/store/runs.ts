@@ -1,0 +1,69 @@
+import type { Db } from '../../base/database.ts'
+import type { RunState } from '../../schemas/run-states.ts'
+
+/** A run as it is stored. Instants are milliseconds. */
+export interface RunRow {
+  run_id: string
+  task_id: string
+  attempt: number
+  device: string
+  lane: string
+  tries: number
+  state: RunState
+  reason: string | null
+  exit_code: number | null
+  signal: string | null
+  dispatched_at: number
+  accepted_at: number | null
+  started_at: number | null
+  ended_at: number | null
+  cancel_requested_at: number | null
+  confirmed: number | null
+  start_before: number | null
+  log: string | null
+  late: string | null
+}
+
+export interface NoteRow {
+  task_id: string
+  run_id: string | null
+  at: number
+  state: string
+  reason: string | null
+}
+
+/** The tables of runs and of notes about them. */
+export const createRuns = (db: Db) => {
+  const insert = db.prepare<RunRow>(`
+    insert into run (run_id, task_id, attempt, device, lane, tries, state, reason, exit_code, signal, dispatched_at, accepted_at, started_at,
+      ended_at, cancel_requested_at, confirmed, start_before, log, late)
+    values (@run_id, @task_id, @attempt, @device, @lane, @tries, @state, @reason, @exit_code, @signal, @dispatched_at, @accepted_at, @started_at,
+      @ended_at, @cancel_requested_at, @confirmed, @start_before, @log, @late)`)
+  const update = db.prepare<RunRow>(`
+    update run set state = @state, reason = @reason, exit_code = @exit_code, signal = @signal, accepted_at = @accepted_at,
+      started_at = @started_at, ended_at = @ended_at, cancel_requested_at = @cancel_requested_at, confirmed = @confirmed, log = @log,
+      late = @late where run_id = @run_id`)
+  const byId = db.prepare<[string], RunRow>('select * from run where run_id = ?')
+  const ofTask = db.prepare<[string], RunRow>('select * from run where task_id = ? order by attempt')
+  const open = db.prepare<[], RunRow>('select * from run where ended_at is null or confirmed = 0')
+  const note = db.prepare<NoteRow>('insert into note (task_id, run_id, at, state, reason) values (@task_id, @run_id, @at, @state, @reason)')
+  const notes = db.prepare<[string], NoteRow>('select task_id, run_id, at, state, reason from note where task_id = ? order by n')
+
+  return {
+    insert: (row: RunRow): void => {
+      insert.run(row)
+    },
+    update: (row: RunRow): void => {
+      update.run(row)
+    },
+    get: (runId: string): RunRow | undefined => byId.get(runId),
+    ofTask: (taskId: string): RunRow[] => ofTask.all(taskId),
+    /** Runs that occupy a device, and cancelled ones whose processes may still be there. */
+    open: (): RunRow[] => open.all(),
+    note: (row: NoteRow): void => {
+      note.run(row)
+    },
+    notes: (taskId: string): NoteRow[] => notes.all(taskId),
+  }
+}
+export type Runs = ReturnType<typeof createRuns>

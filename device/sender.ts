@@ -1,0 +1,166 @@
+import { doublingMs } from '../base/backoff.ts'
+import type { Bus } from '../base/bus.ts'
+import type { Clock, Timer } from '../base/clock.ts'
+import { topicOf } from '../schemas/topics.ts'
+import type { Journal } from './journal.ts'
+
+export interface SenderDeps {
+  fleet: string
+  device: string
+  bus: Bus
+  journal: Journal
+  clock: Clock
+  boot: string
+  session: () => number
+}
+
+/** How much of the logs may be on its way without an acknowledgement. */
+const windowBytes = 4 * 1024 * 1024
+const changesPerMessage = 100
+const backlogLimitBytes = 1024 * 1024
+
+interface Progress {
+  sent: number
+  /** What is on its way: sequence number and size of each message. */
+  flight: { seq: number; bytes: number }[]
+  bytes: number
+  /** When this stream is sent again from its cursor on, if nothing is acknowledged before. */
+  againAt: number
+  tries: number
+  rewoundAt: number
+}
+
+/**
+ * Sends the streams of the journal in order: runs before logs, so that a flood delays no result. What is not acknowledged within
+ * 10 s (doubling to 60) is sent again from the cursor on.
+ */
+export const createSender = ({ fleet, device, bus, journal, clock, boot, session }: SenderDeps) => {
+  const progress = new Map<string, Progress>()
+  let isOpen = false
+  let timer: Timer | undefined
+  let pumpTimer: Timer | undefined
+  let lastAckMono = clock.mono()
+
+  const progressOf = (name: string): Progress => {
+    let one = progress.get(name)
+    if (!one) {
+      one = { sent: journal.stream(name).acked, flight: [], bytes: 0, againAt: Number.POSITIVE_INFINITY, tries: 0, rewoundAt: 0 }
+      progress.set(name, one)
+    }
+    return one
+  }
+
+  const rewind = (name: string): void => {
+    const one = progressOf(name)
+    one.sent = journal.stream(name).acked
+    one.flight = []
+    one.bytes = 0
+    one.rewoundAt = clock.mono()
+  }
+
+  const sentSome = (one: Progress, upTo: number, bytes: number): void => {
+    if (one.againAt === Number.POSITIVE_INFINITY) one.againAt = clock.mono() + doublingMs(one.tries, 10_000, 60_000)
+    if ([...progress.values()].every((other) => other.flight.length === 0)) lastAckMono = clock.mono()
+    one.flight.push({ seq: upTo, bytes })
+    one.sent = upTo
+    one.bytes += bytes
+  }
+
+  const pumpRuns = (): void => {
+    const one = progressOf('runs')
+    for (;;) {
+      const rows = journal.records('runs', one.sent, changesPerMessage)
+      const last = rows.at(-1)
+      if (!last) return
+      const head = { journal: journal.id, session: session(), boot, mono_ms: clock.mono(), acked: journal.stream('runs').acked }
+      const payload = `${JSON.stringify(head).slice(0, -1)},"changes":[${rows.map((row) => row.body).join(',')}]}`
+      bus.publish(topicOf(fleet, 'deviceRun', { device }), payload, { qos: 1 })
+      sentSome(one, last.seq, payload.length)
+    }
+  }
+
+  const pumpLogs = (): void => {
+    for (const { name } of journal.openStreams()) {
+      if (!name.startsWith('log:')) continue
+      const one = progressOf(name)
+      const source = name.slice(4)
+      while (one.bytes < windowBytes) {
+        if (bus.backlogBytes() > backlogLimitBytes) {
+          pumpTimer ??= clock.after(20, () => {
+            pumpTimer = undefined
+            pump()
+          })
+          return
+        }
+        const row = journal.records(name, one.sent, 1)[0]
+        if (!row) break
+        const head = { journal: journal.id, source, first: row.first, last: row.seq, lines: row.lines, bytes: row.bytes, acked: journal.stream(name).acked }
+        const payload = `${JSON.stringify(head).slice(0, -1)},"records":${row.body}}`
+        bus.publish(topicOf(fleet, 'deviceLog', { device, source }), payload, { qos: 1 })
+        sentSome(one, row.seq, payload.length)
+      }
+    }
+  }
+
+  const pump = (): void => {
+    if (!isOpen) return
+    pumpRuns()
+    pumpLogs()
+    timer ??= clock.after(1000, look)
+  }
+
+  /** Sends again what has waited too long for its acknowledgement. */
+  const look = (): void => {
+    timer = undefined
+    if (!isOpen) return
+    let isWaiting = false
+    for (const [name, one] of progress) {
+      const { acked, last } = journal.stream(name)
+      if (acked >= last) {
+        progress.delete(name)
+        continue
+      }
+      isWaiting = true
+      if (clock.mono() < one.againAt) continue
+      one.tries += 1
+      one.againAt = Number.POSITIVE_INFINITY
+      rewind(name)
+    }
+    if (isWaiting) pump()
+  }
+
+  return {
+    pump,
+    /** A new welcome: everything that is not acknowledged goes out again. */
+    startAnew: (): void => {
+      isOpen = true
+      lastAckMono = clock.mono()
+      progress.clear()
+      pump()
+    },
+    acknowledged: (streams: readonly string[], again: readonly string[]): void => {
+      lastAckMono = clock.mono()
+      for (const name of streams) {
+        const one = progressOf(name)
+        const { acked } = journal.stream(name)
+        if (acked > one.sent) one.sent = acked
+        one.tries = 0
+        while (one.flight[0] && one.flight[0].seq <= acked) one.bytes -= one.flight.shift()?.bytes ?? 0
+        one.againAt = acked < one.sent ? clock.mono() + 10_000 : Number.POSITIVE_INFINITY
+        // A gap is reported once for every message behind it: go back once.
+        if (again.includes(name) && clock.mono() - one.rewoundAt > 250) rewind(name)
+      }
+      pump()
+    },
+    pause: (): void => {
+      isOpen = false
+      timer?.cancel()
+      timer = undefined
+      pumpTimer?.cancel()
+      pumpTimer = undefined
+    },
+    isFlowing: (): boolean =>
+      isOpen && (clock.mono() - lastAckMono < 15_000 || [...progress.values()].every((one) => one.flight.length === 0)),
+  }
+}
+export type Sender = ReturnType<typeof createSender>
