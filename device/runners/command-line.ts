@@ -1,0 +1,90 @@
+import { accessSync, closeSync, constants, openSync, readSync, statSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import type { ProcessPayload } from '../../schemas/task.ts'
+
+/** What a shell would find before it starts a program: the words and the folder, or the code and the reason why it cannot. */
+export type CommandLine = { ok: true; argv: readonly string[]; cwd: string } | { ok: false; code: 126 | 127; reason: string }
+
+type Env = Readonly<Record<string, string>>
+
+/** Resolves a payload. `work` is the folder of relative paths, `script` the file that a script has been written to. */
+export const commandLineOf = (payload: ProcessPayload, env: Env, work: string, script: string): CommandLine => {
+  const cwd = payload.cwd === undefined ? work : resolve(work, payload.cwd)
+  if (!statSync(cwd, { throwIfNoEntry: false })?.isDirectory()) {
+    return { ok: false, code: 126, reason: `no_such_folder: ${JSON.stringify(payload.cwd ?? work)}` }
+  }
+  const argv = argvOf(payload, script)
+  const program = payload.script === undefined ? (argv[0] ?? '') : interpreterOf(script)
+  const found = find(program, env, cwd)
+  if (found === 'missing') return { ok: false, code: 127, reason: `command_not_found: ${JSON.stringify(program)}` }
+  if (found === 'forbidden') return { ok: false, code: 126, reason: `not_executable: ${JSON.stringify(program)}` }
+  return { ok: true, argv, cwd }
+}
+
+/** The text that turns the shim's subshell into the program, as the leader of a session and group of its own. */
+export const orderText = (setsid: string, argv: readonly string[], cwd: string): string =>
+  `unset SKEIN_SHIM; cd -- ${quote(cwd)} || exit 126; unset OLDPWD; exec ${[setsid, '--', ...argv].map(quote).join(' ')}`
+
+const inherited = ['PATH', 'HOME', 'LANG', 'TZ', 'USER', 'LOGNAME', 'SHELL', 'TMPDIR'] as const
+
+/** The environment of a run: little of the daemon's own, and no secret of it. */
+export const environmentOf = (daemon: Readonly<Record<string, string | undefined>>, order: Env, payload: ProcessPayload): Env => {
+  const env: Record<string, string> = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' }
+  for (const name of inherited) {
+    const value = daemon[name]
+    if (value !== undefined) env[name] = value
+  }
+  return { ...env, ...order, ...payload.env }
+}
+
+const argvOf = (payload: ProcessPayload, script: string): readonly string[] => {
+  if (payload.script !== undefined) return [script, ...(payload.args ?? [])]
+  return typeof payload.command === 'string' ? ['/bin/sh', '-c', payload.command] : (payload.command ?? [])
+}
+
+const interpreterOf = (script: string): string => {
+  const fd = openSync(script, 'r')
+  try {
+    const bytes = Buffer.alloc(256)
+    const line = bytes.toString('utf8', 0, readSync(fd, bytes)).split('\n', 1)[0] ?? ''
+    return /^#![ \t]*([^ \t]*)/.exec(line)?.[1] ?? ''
+  } finally {
+    closeSync(fd)
+  }
+}
+
+const find = (program: string, env: Env, cwd: string): 'found' | 'missing' | 'forbidden' => {
+  if (program === '') return 'missing'
+  const candidates = program.includes('/')
+    ? [resolve(cwd, program)]
+    : (env['PATH'] ?? '').split(':').map((folder) => join(resolve(cwd, folder), program))
+  let verdict: 'missing' | 'forbidden' = 'missing'
+  for (const candidate of candidates) {
+    const stat = statIfThere(candidate)
+    if (!stat) continue
+    if (stat.isFile() && isExecutable(candidate)) return 'found'
+    verdict = 'forbidden'
+  }
+  return verdict
+}
+
+const statIfThere = (path: string) => {
+  try {
+    return statSync(path, { throwIfNoEntry: false })
+  } catch {
+    // A folder that may not be entered, a name that is too long, a file in place of a folder: a shell goes on looking as well.
+    return undefined
+  }
+}
+
+const isExecutable = (path: string): boolean => {
+  try {
+    accessSync(path, constants.X_OK)
+    return true
+  } catch {
+    // The refusal is the answer.
+    return false
+  }
+}
+
+const quote = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`

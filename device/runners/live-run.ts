@@ -1,0 +1,159 @@
+import type { Clock, Timer } from '../../base/clock.ts'
+import type { RunEnd, RunHandle, RunWatcher } from '../runner.ts'
+import { type Finding, findingOf } from './findings.ts'
+import type { Output } from './output.ts'
+import { type Identity, isRunning, membersOf, signalMembers } from './process-table.ts'
+import { claimNotStarted, readClaim } from './run-folder.ts'
+
+/** One run under watch. `look` is called when something may have changed; the files and the process table say what. */
+export interface LiveRun extends RunHandle {
+  look(): void
+  /** The shim that this daemon started has ended: from now on only the files speak for it. */
+  shimEnded(): void
+}
+
+export interface LiveRunDeps {
+  folder: string
+  clock: Clock
+  watcher: RunWatcher
+  output: Output
+  isSameBoot: boolean
+  /** This daemon has started a shim, so there is no need to look for it. */
+  hasShim: boolean
+  /** What to report when nobody has claimed the run. */
+  unclaimed: string
+  over(): void
+}
+
+const graceMs = 10_000
+// A claim without its text for so long was made by somebody who died in between.
+const blankClaimMs = 2_000
+// So long after its start the pids cannot have gone once around.
+const youngMs = 5_000
+
+export const watchRun = ({ folder, clock, watcher, output, isSameBoot, unclaimed, over, ...given }: LiveRunDeps): LiveRun => {
+  const since = clock.mono()
+  let hasShim = given.hasShim
+  const isYoung = (): boolean => given.hasShim && clock.mono() - since < youngMs
+  let leader: Identity | undefined
+  let end: RunEnd | undefined
+  let killAt: number | undefined
+  let hasTerminated = false
+  let isClosed = false
+  let timer: Timer | undefined
+  let pauseMs = 2
+
+  const lookAgainIn = (ms: number): void => {
+    timer?.cancel()
+    timer = clock.after(ms, look)
+  }
+
+  const find = (): Finding => {
+    let isShimAlive = hasShim
+    let isStarting = false
+    if (!hasShim && isSameBoot) {
+      const before = readClaim(folder)
+      const shim = before.by === 'shim' ? before.shim : undefined
+      isShimAlive = shim ? isRunning(shim) : before.by === 'shim' && clock.mono() - since < blankClaimMs
+      isStarting = !isShimAlive && !leader && shim !== undefined && membersOf(shim).length > 0
+    }
+    const claim = readClaim(folder)
+    if (claim.by === 'shim' && claim.leader && !leader) {
+      leader = claim.leader
+      watcher.started(leader.pid)
+    }
+    const isLeaderAlive = !isShimAlive && isSameBoot && leader !== undefined && isRunning(leader)
+    return findingOf({ claim, isSameBoot, isShimAlive, isStarting, isLeaderAlive })
+  }
+
+  /** Signals what is left of the run as far as it is due; says whether anything is left. */
+  const press = (): boolean => {
+    if (!leader || !isSameBoot) return false
+    const members = membersOf(leader, isYoung())
+    if (members.length === 0) return false
+    if (killAt === undefined) return true
+    const left = killAt - clock.mono()
+    if (left <= 0) {
+      signalMembers(leader, members, 'SIGKILL')
+    } else if (!hasTerminated) {
+      hasTerminated = true
+      signalMembers(leader, members, 'SIGTERM')
+      // A stopped process takes the first signal only when it goes on.
+      signalMembers(leader, members, 'SIGCONT')
+    }
+    return true
+  }
+
+  // Nobody tells when the last of a group goes, so that is looked for, less and less often.
+  const pressAgain = (): void => {
+    pauseMs = Math.min(pauseMs * 2, 250)
+    lookAgainIn(Math.max(1, Math.min(pauseMs, (killAt ?? 0) - clock.mono())))
+  }
+
+  function look(): void {
+    if (isClosed) return
+    const program = end ?? follow()
+    if (program && !isClosed) wrapUp(program)
+  }
+
+  /** How the program has ended, or undefined while it has not. */
+  const follow = (): RunEnd | undefined => {
+    const found = find()
+    if (found.kind === 'over') return found.end
+    if (isClosed) return undefined
+    if (found.kind === 'unclaimed') {
+      // From here on a late shim finds the claim and starts nothing. If it was faster, the next look sees it.
+      claimNotStarted(folder, 125, unclaimed)
+      lookAgainIn(0)
+    } else if (killAt !== undefined) {
+      press()
+      // The shim tells when the program has gone: until then there is nothing to do before the grace is over.
+      if (leader && killAt > clock.mono()) lookAgainIn(killAt - clock.mono())
+      else pressAgain()
+    }
+    return undefined
+  }
+
+  /** The program is gone; whoever it left behind in its group goes with it. Then what the pipes still hold is read. */
+  const wrapUp = (program: RunEnd): void => {
+    end = program
+    if (program.kind !== 'not_started') {
+      killAt ??= clock.mono() + graceMs
+      if (press()) {
+        pressAgain()
+        return
+      }
+    }
+    if (!output.drain() || isClosed) return
+    close()
+    watcher.ended(program)
+  }
+
+  function close(): void {
+    if (isClosed) return
+    isClosed = true
+    timer?.cancel()
+    output.close()
+    over()
+  }
+
+  return {
+    look,
+    shimEnded: () => {
+      hasShim = false
+      look()
+    },
+    stop: (ms) => {
+      if (isClosed) return
+      killAt = Math.min(killAt ?? Number.POSITIVE_INFINITY, clock.mono() + ms)
+      lookAgainIn(0)
+    },
+    pause: output.pause,
+    resume: () => {
+      output.resume()
+      if (end) lookAgainIn(0)
+    },
+    journalled: output.journalled,
+    release: close,
+  }
+}
