@@ -1,0 +1,46 @@
+import { type Command, InvalidArgumentError } from 'commander'
+import type { GlobalFlags } from './io.ts'
+
+/** Adds the flags that every verb takes; they may stand before or after it. */
+export const withGlobals = (command: Command, timeoutName = 'timeout'): Command =>
+  command
+    .option('--json', 'print one JSON document instead of text')
+    .option('--url <url>', 'the broker, as in mqtt://127.0.0.1:1883 (SKEIN_URL)')
+    .option('--token <token>', 'the token (SKEIN_TOKEN)')
+    .option('--fleet <name>', 'the fleet (SKEIN_FLEET)')
+    .option('--data <folder>', 'where "skein up" left addresses and token (SKEIN_DATA, default ./.skein)')
+    .option(`--${timeoutName} <seconds>`, 'how long to try to reach the controller (default 10)', secondsFlag)
+
+/** The global flags of a verb: its own beat those that stand further left. */
+export const flagsOf = (command: Command): GlobalFlags => {
+  const outer: GlobalFlags = command.parent ? flagsOf(command.parent) : {}
+  const { json, url, token, fleet, data, timeout } = command.opts<GlobalFlags>()
+  const own = Object.entries({ json, url, token, fleet, data, timeout }).filter(([, value]) => value !== undefined)
+  return { ...outer, ...Object.fromEntries(own) }
+}
+
+export const secondsFlag = (text: string): number => {
+  const value = Number(text)
+  if (text.trim() === '' || !(value > 0) || value > 366 * 24 * 3600)
+    throw new InvalidArgumentError('It must be a number of seconds above 0.')
+  return value
+}
+
+export const wholeFlag = (text: string): number => {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('It must be a whole number.')
+  return Number(text)
+}
+
+export const limitFlag = (text: string): number => {
+  const value = wholeFlag(text)
+  if (value < 1 || value > 1000) throw new InvalidArgumentError('It must be from 1 to 1000.')
+  return value
+}
+
+export const pairFlag = (text: string, before: Record<string, string> = {}): Record<string, string> => {
+  const at = text.indexOf('=')
+  if (at < 1) throw new InvalidArgumentError('It must be NAME=value.')
+  return { ...before, [text.slice(0, at)]: text.slice(at + 1) }
+}
+
+export const severalFlag = (text: string, before: string[] = []): string[] => [...before, text]

@@ -1,0 +1,171 @@
+import { sleep } from '../../base/clock.ts'
+import { LogChunk } from '../../schemas/exchange.ts'
+import type { LogRecord } from '../../schemas/log.ts'
+import { type OutputOf, operations } from '../../schemas/operations.ts'
+import { isRunOver, type RunState, runStates } from '../../schemas/run-states.ts'
+import type { Run } from '../../schemas/task.ts'
+import { isTaskOver } from '../../schemas/task-states.ts'
+import { topicOf } from '../../schemas/topics.ts'
+import { type Bell, createBell } from './bell.ts'
+import type { Client } from './client.ts'
+import { refusalFailure } from './exit.ts'
+import type { Io } from './io.ts'
+import { createLogMerge } from './log-merge.ts'
+
+export type TaskDetails = OutputOf<'task.get'>
+
+export interface Following {
+  /** What a push says about the task: taken if it is news, and asked for in any case. */
+  tell(output: unknown): void
+  /** Resolves when the task has ended and its output has been written; rejects when the controller stays out of reach. */
+  done: Promise<TaskDetails>
+}
+
+interface Deps {
+  client: Client
+  io: Pick<Io, 'clock' | 'err'>
+  taskId: string
+  /** Only this run; otherwise all, a later attempt after an earlier one. */
+  run?: string
+  onRecord: (record: LogRecord) => void
+}
+
+/** Pushes make it quick, asking every so often makes it certain. */
+const pollMs = 2000
+/** How long the rest of a log may take after its run has ended: the device may be cut off, or gone. */
+const restWithinMs = 60_000
+const restOfLostWithinMs = 5000
+
+/** Follows a task to its end, with the output of its runs: nothing missing, nothing twice. */
+export const followTask = (deps: Deps): Following => {
+  const { client, io, taskId } = deps
+  const bell = createBell(io.clock)
+  let task: TaskDetails | undefined
+  const logs = new Map<string, { done: Promise<void>; isDone: boolean; ring: () => void }>()
+
+  const tell = (output: unknown): void => {
+    const read = operations['task.get'].output.safeParse(output)
+    // Messages overtake each other, but nothing follows a task's end.
+    if (read.success && !(task && isTaskOver(task.state))) task = read.data
+    bell.ring()
+  }
+
+  const refresh = async (): Promise<TaskDetails> => {
+    if (task && isTaskOver(task.state)) return task
+    const reply = await client.ask('task.get', { task_id: taskId })
+    if (!reply.ok) throw refusalFailure(reply.error)
+    tell(reply.output)
+    return reply.output
+  }
+
+  const follow = async (): Promise<TaskDetails> => {
+    for (;;) {
+      const now = task && isTaskOver(task.state) ? task : await refresh()
+      const wanted = deps.run === undefined ? now.runs : now.runs.filter((run) => run.run_id === deps.run)
+      const turn = runsInTurn(wanted, now.target.fanout === 'all', (run) => logs.get(run)?.isDone === true)
+      for (const run of turn) {
+        if (logs.has(run.run_id)) continue
+        const runBell = createBell(io.clock)
+        const current = (): Run | undefined => task?.runs.find((one) => one.run_id === run.run_id)
+        const log = { isDone: false, ring: runBell.ring, done: Promise.resolve() }
+        log.done = followRun(deps, run, current, runBell).then(() => {
+          log.isDone = true
+          bell.ring()
+        })
+        // Its failure is noticed in the race below, or the whole has failed already.
+        log.done.catch(() => undefined)
+        logs.set(run.run_id, log)
+      }
+      for (const log of logs.values()) log.ring()
+      const isDrained = wanted.every((run) => logs.get(run.run_id)?.isDone)
+      const named = wanted[0]
+      if (isDrained && (isTaskOver(now.state) || (deps.run !== undefined && named && isOver(named)))) return now
+      // A log that cannot be read any more ends the whole.
+      await Promise.race([bell.wait(pollMs), ...[...logs.values()].filter((log) => !log.isDone).map((log) => log.done)])
+    }
+  }
+
+  client.bus.onConnect(bell.ring)
+  return { tell, done: follow() }
+}
+
+/** Which runs may be written now: of a fan-out each device's at once, otherwise one after the other. */
+export const runsInTurn = <R extends Pick<Run, 'run_id' | 'attempt' | 'device'>>(
+  runs: readonly R[],
+  isFanout: boolean,
+  isDone: (run: string) => boolean,
+): R[] => {
+  const lanes = new Map<string, R[]>()
+  for (const run of [...runs].sort((a, b) => a.attempt - b.attempt)) {
+    const lane = isFanout ? run.device : ''
+    lanes.set(lane, [...(lanes.get(lane) ?? []), run])
+  }
+  return [...lanes.values()].flatMap((lane) => {
+    const open = lane.findIndex((run) => !isDone(run.run_id))
+    return open === -1 ? lane : lane.slice(0, open + 1)
+  })
+}
+
+const isOver = (run: Pick<Run, 'state'>): boolean => {
+  const state = runStates.find((one): one is RunState => one === run.state)
+  return state !== undefined && isRunOver(state)
+}
+
+const followRun = async (
+  { client, io, taskId, onRecord }: Deps,
+  first: Run,
+  current: () => Run | undefined,
+  bell: Bell,
+): Promise<void> => {
+  const merge = createLogMerge()
+  let movedAt = io.clock.mono()
+  const write = (records: readonly LogRecord[]): void => {
+    if (records.length > 0) movedAt = io.clock.mono()
+    for (const record of records) onRecord(record)
+  }
+  const topic = topicOf(client.fleet, 'deviceLog', { device: first.device, source: first.run_id })
+  // Without the pushes it is only slower.
+  client.bus
+    .subscribe(topic, ({ payload }) => {
+      const chunk = readChunk(payload)
+      if (!chunk) return
+      write(merge.offer(chunk.records))
+      if (merge.hasGap()) bell.ring()
+    })
+    .catch(() => undefined)
+  try {
+    for (;;) {
+      // Read before the page is asked for: what has ended by now has told all its numbers.
+      const run = current() ?? first
+      const reply = await client.ask('task.logs', { task_id: taskId, run: first.run_id, after: merge.last(), limit: 1000 })
+      if (!reply.ok) throw refusalFailure(reply.error)
+      const { records, next, complete } = reply.output
+      const before = merge.last()
+      write(merge.offer(records))
+      write(merge.skipTo(next))
+      if (complete && merge.last() >= next) return
+      if (isOver(run)) {
+        if (run.log !== null && merge.last() >= run.log.last_seq) return
+        const patienceMs = run.state === 'lost' || run.state === 'rejected' ? restOfLostWithinMs : restWithinMs
+        if (io.clock.mono() - movedAt > patienceMs) {
+          io.err(
+            `skein: the rest of the output of ${first.run_id} has not arrived from ${first.device}; "skein task logs ${taskId}" may have it later\n`,
+          )
+          return
+        }
+      }
+      // A full page has more behind it; a gap is asked for again soon, since the missing may be on its way.
+      if (merge.last() === before || records.length === 0) await (merge.hasGap() ? sleep(io.clock, 100) : bell.wait(pollMs))
+    }
+  } finally {
+    client.bus.unsubscribe(topic)
+  }
+}
+
+const readChunk = (payload: Uint8Array): LogChunk | undefined => {
+  try {
+    return LogChunk.safeParse(JSON.parse(Buffer.from(payload).toString('utf8'))).data
+  } catch {
+    return undefined // not JSON, so not from a device of ours; the pages have what counts
+  }
+}

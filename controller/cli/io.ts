@@ -1,0 +1,31 @@
+import type { Chance } from '../../base/chance.ts'
+import type { Clock } from '../../base/clock.ts'
+
+/** What a verb may touch of the process that it runs in. */
+export interface Io {
+  env: Readonly<Record<string, string | undefined>>
+  out: (bytes: string | Uint8Array) => void
+  err: (bytes: string | Uint8Array) => void
+  /** How wide and how colourful a table may be; undefined when the output is no terminal. */
+  terminal: { columns: number; colours: boolean } | undefined
+  readStdin: (maxBytes: number) => Promise<string>
+  /** Calls for every Ctrl-C from now on, instead of ending the process. */
+  onInterrupt: (call: () => void) => void
+  /** Calls when nobody reads the output any more. */
+  onOutClosed: (call: () => void) => void
+  clock: Clock
+  chance: Chance
+}
+
+/** The flags that every verb takes. */
+export interface GlobalFlags {
+  json?: boolean
+  url?: string
+  token?: string
+  fleet?: string
+  data?: string
+  /** Seconds to keep trying to reach the controller. */
+  timeout?: number
+}
+
+export const printJson = (io: Io, value: unknown): void => io.out(`${JSON.stringify(value, null, io.terminal ? 2 : undefined)}\n`)

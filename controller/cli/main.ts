@@ -1,0 +1,57 @@
+import { writeSync } from 'node:fs'
+import { systemChance } from '../../base/chance.ts'
+import { systemClock } from '../../base/clock.ts'
+import { runCli } from './cli.ts'
+import { exitCodes, usageFailure } from './exit.ts'
+import type { Io } from './io.ts'
+
+/** Calls when a reader has closed its end of the pipe; whoever does not care is not ended by it. */
+const onClosed: (() => void)[] = []
+let isOutClosed = false
+process.stdout.on('error', () => {
+  isOutClosed = true
+  for (const call of onClosed) call()
+})
+process.stderr.on('error', () => undefined) // there is nobody left to tell
+
+const readStdin = async (maxBytes: number): Promise<string> => {
+  const parts: Buffer[] = []
+  let size = 0
+  for await (const part of process.stdin) {
+    const bytes = Buffer.from(part)
+    size += bytes.length
+    if (size > maxBytes) throw usageFailure(`Cannot read the standard input: it has more than ${maxBytes} bytes`)
+    parts.push(bytes)
+  }
+  return Buffer.concat(parts).toString('utf8')
+}
+
+const io: Io = {
+  env: process.env,
+  out: (bytes) => {
+    if (!isOutClosed) process.stdout.write(bytes)
+  },
+  err: (bytes) => {
+    process.stderr.write(bytes)
+  },
+  terminal: process.stdout.isTTY
+    ? { columns: process.stdout.columns || 80, colours: process.env['NO_COLOR'] === undefined || process.env['NO_COLOR'] === '' }
+    : undefined,
+  readStdin,
+  onInterrupt: (call) => process.on('SIGINT', call),
+  onOutClosed: (call) => {
+    onClosed.push(call)
+    if (isOutClosed) call()
+  },
+  clock: systemClock,
+  chance: systemChance,
+}
+
+try {
+  process.exitCode = await runCli(io, process.argv.slice(2))
+} catch (error) {
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
+  writeSync(2, `skein: a fault in Skein itself: ${text}\n`)
+  process.exitCode = exitCodes.skein
+}
+process.exit()

@@ -1,0 +1,164 @@
+import { Command } from 'commander'
+import { version } from '../../base/version.ts'
+import type { InputOf } from '../../schemas/operations.ts'
+import { flagsOf, limitFlag, pairFlag, secondsFlag, severalFlag, wholeFlag, withGlobals } from './flags.ts'
+import type { GlobalFlags, Io } from './io.ts'
+import type { RunFlags } from './run.ts'
+import type { ListFlags } from './task.ts'
+import type { LogsFlags } from './task-logs.ts'
+
+type Act = (code: Promise<number>) => Promise<void>
+
+/** The filters of the list verbs: one flag for each field of the operation's input. */
+const taskFilters = {
+  state: 'only of these states, as in queued,active',
+  type: 'only of these types',
+  priority: 'only of these priorities',
+  source: 'only from this source',
+  requested_by: 'only asked for by this subject',
+  device: 'only on this device',
+  repository: 'only for this repository',
+  tag: 'only with this tag',
+  since: 'only created at or after this time (ISO 8601)',
+  until: 'only created before this time (ISO 8601)',
+} satisfies Record<Exclude<keyof InputOf<'task.list'>, 'limit' | 'cursor'>, string>
+const deviceFilters = {
+  state: 'only of these states: online, stale, offline',
+  selector: 'only those that match, as in role=builder,os=linux',
+} satisfies Record<Exclude<keyof InputOf<'device.list'>, 'limit' | 'cursor'>, string>
+
+/** The tree of verbs. `act` is given the exit status that a verb comes to; what a verb needs is loaded when it runs. */
+export const programOf = (io: Io, act: Act): Command => {
+  const program = withGlobals(new Command('skein'))
+    .description('Runs scripts, services, scheduled jobs and AI agents on a fleet of small Linux machines.')
+    .version(version, '--version', 'print the version')
+    .enablePositionalOptions()
+    .addHelpText('after', partsHelp)
+  const verb = (parent: Command, usage: string, about: string): Command => withGlobals(parent.command(usage).description(about))
+
+  withGlobals(program.command('run').description('run a command on a device and follow its output'), 'connect-timeout')
+    .argument('<command...>', 'a program with its arguments after --, or one word as a line for sh -c')
+    .option('--device <name>', 'on this device')
+    .option('--selector <selector>', 'on a device that matches, as in role=builder,region in (eu,us)')
+    .option('--timeout <seconds>', 'how long the work may take', secondsFlag)
+    .option('--env <name=value>', 'set a variable (repeatable)', pairFlag)
+    .option('--cwd <folder>', 'run in this folder')
+    .option('--detach', 'print the id of the task and leave')
+    .option('--priority <priority>', 'critical, high, medium or low')
+    .option('--retries <count>', 'try again so often if it fails', wholeFlag)
+    .option('--name <name>', 'a name for it, kept as metadata.name')
+    .option('--tag <tag>', 'a tag (repeatable)', severalFlag)
+    .passThroughOptions()
+    .action((words: string[], _options, command: Command) =>
+      act(import('./run.ts').then(({ run }) => run(io, runFlagsOf(command), words))),
+    )
+
+  const task = withGlobals(program.command('task').description('submit, watch and cancel tasks')).enablePositionalOptions()
+  verb(task, 'submit', 'submit the task in a file (JSON or YAML; a list for several), or from - for standard input')
+    .argument('<file>')
+    .action((file: string, _options, command: Command) =>
+      act(import('./task.ts').then((one) => one.submitTasks(io, flagsOf(command), file))),
+    )
+  const list = verb(task, 'list', 'list tasks, newest first').option(
+    '--limit <count>',
+    'at most so many (1 to 1000, default 50)',
+    limitFlag,
+  )
+  for (const [field, about] of Object.entries(taskFilters)) list.option(`--${dashed(field)} <value>`, about)
+  list.action((_options, command: Command) =>
+    act(import('./task.ts').then((one) => one.listTasks(io, listFlagsOf(command), filtersOf(command, Object.keys(taskFilters))))),
+  )
+  verb(task, 'get', 'show a task with its runs and its history')
+    .argument('<task>')
+    .action((id: string, _options, command: Command) =>
+      act(import('./task.ts').then((one) => one.getTask(io, flagsOf(command), id))),
+    )
+  verb(task, 'wait', 'wait until tasks have ended; succeeds if all of them did')
+    .argument('<task...>')
+    .action((ids: string[], _options, command: Command) =>
+      act(import('./task-wait.ts').then((one) => one.waitForTasks(io, flagsOf(command), ids))),
+    )
+  verb(task, 'logs', 'print the output of a task')
+    .argument('<task>')
+    .option('-f, --follow', 'go on until the task has ended')
+    .option('--run <run>', 'of this run instead of the last')
+    .action((id: string, _options, command: Command) =>
+      act(import('./task-logs.ts').then((one) => one.showLogs(io, logsFlagsOf(command), id))),
+    )
+  verb(task, 'cancel', 'cancel tasks')
+    .argument('<task...>')
+    .action((ids: string[], _options, command: Command) =>
+      act(import('./task.ts').then((one) => one.cancelTasks(io, flagsOf(command), ids))),
+    )
+  verb(task, 'retry', 'submit a task that has ended once more, as a new task')
+    .argument('<task>')
+    .action((id: string, _options, command: Command) =>
+      act(import('./task.ts').then((one) => one.retryTask(io, flagsOf(command), id))),
+    )
+
+  const device = withGlobals(program.command('device').description('look at devices')).enablePositionalOptions()
+  const devices = verb(device, 'list', 'list devices, newest first').option(
+    '--limit <count>',
+    'at most so many (1 to 1000, default 50)',
+    limitFlag,
+  )
+  for (const [field, about] of Object.entries(deviceFilters)) devices.option(`--${dashed(field)} <value>`, about)
+  devices.action((_options, command: Command) =>
+    act(
+      import('./device.ts').then((one) =>
+        one.listDevices(io, listFlagsOf(command), filtersOf(command, Object.keys(deviceFilters))),
+      ),
+    ),
+  )
+  verb(device, 'get', 'show a device')
+    .argument('<device>')
+    .action((name: string, _options, command: Command) =>
+      act(import('./device.ts').then((one) => one.getDevice(io, flagsOf(command), name))),
+    )
+
+  verb(program, 'status', 'show the fleet in a few lines').action((_options, command: Command) =>
+    act(import('./status.ts').then((one) => one.showStatus(io, flagsOf(command)))),
+  )
+  program
+    .command('completion')
+    .description('print a completion script for bash, zsh or fish')
+    .argument('<shell>')
+    .addHelpText('after', '\nbash: source <(skein completion bash)    fish: skein completion fish | source')
+    .action((shell: string) => act(import('./completion.ts').then((one) => one.printCompletion(io, program, shell))))
+  return program
+}
+
+const partsHelp = `
+The parts of Skein are started by their names, each with a --help of its own:
+  up          everything on this machine, as npm start does
+  broker, controller, device, hub
+
+Exit status: 0 done, 1 the work failed, 2 wrong usage, 3 refused, 4 not reachable.
+"run" passes the program's own on (128 + n for a signal); 124 timed out, 125 lost, rejected or expired, 130 cancelled.`
+
+const dashed = (field: string): string => field.replaceAll('_', '-')
+const camel = (field: string): string => field.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase())
+
+const filtersOf = (command: Command, fields: readonly string[]): Record<string, string> => {
+  const given = command.opts()
+  return Object.fromEntries(fields.flatMap((field) => (camel(field) in given ? [[field, String(given[camel(field)])]] : [])))
+}
+
+const listFlagsOf = (command: Command): ListFlags => ({ ...flagsOf(command), ...command.opts<Pick<ListFlags, 'limit'>>() })
+const logsFlagsOf = (command: Command): LogsFlags => ({
+  ...flagsOf(command),
+  ...command.opts<Pick<LogsFlags, 'follow' | 'run'>>(),
+})
+
+/** Inside `run` --timeout is the work's; the connection's goes by another name, or stands before `run`. */
+const runFlagsOf = (command: Command): RunFlags => {
+  const { timeout: workTimeout, connectTimeout, ...own } = command.opts<RunFlags & { connectTimeout?: number }>()
+  const outer: GlobalFlags = command.parent ? flagsOf(command.parent) : {}
+  const timeout = connectTimeout ?? outer.timeout
+  return {
+    ...outer,
+    ...own,
+    ...(timeout === undefined ? {} : { timeout }),
+    ...(workTimeout === undefined ? {} : { workTimeout }),
+  }
+}

@@ -1,0 +1,93 @@
+import { isTaskOver } from '../../schemas/task-states.ts'
+import { exitCodes, refusalFailure } from './exit.ts'
+import { type GlobalFlags, type Io, printJson } from './io.ts'
+import { taskDetails, tasksTable } from './show.ts'
+import { completed, readTaskFile } from './task-files.ts'
+import { askFor, askPages, withClient } from './with-client.ts'
+
+export interface ListFlags extends GlobalFlags {
+  limit?: number
+}
+
+/** `task list`: newest first. */
+export const listTasks = (io: Io, flags: ListFlags, filters: Readonly<Record<string, string>>): Promise<number> =>
+  withClient(io, flags, async (client) => {
+    const tasks = await askPages(
+      flags.limit ?? 50,
+      (limit, cursor) => askFor(client, 'task.list', { ...filters, limit, ...(cursor ? { cursor } : {}) }),
+      (page) => page.tasks,
+    )
+    if (flags.json) printJson(io, tasks)
+    else io.out(tasksTable(tasks, io, io.clock.now()))
+    return exitCodes.done
+  })
+
+export const getTask = (io: Io, flags: GlobalFlags, taskId: string): Promise<number> =>
+  withClient(io, flags, async (client) => {
+    const task = await askFor(client, 'task.get', { task_id: taskId })
+    if (flags.json) printJson(io, task)
+    else io.out(taskDetails(task, io, io.clock.now()))
+    return exitCodes.done
+  })
+
+/** `task cancel`: each of those named. */
+export const cancelTasks = (io: Io, flags: GlobalFlags, taskIds: readonly string[]): Promise<number> =>
+  withClient(io, flags, async (client) => {
+    const tasks = []
+    for (const id of taskIds) {
+      const task = await askFor(client, 'task.cancel', { task_id: id })
+      tasks.push(task)
+      if (!flags.json) io.out(`${id} ${task.state}${isTaskOver(task.state) ? '' : ' (cancel asked)'}\n`)
+    }
+    if (flags.json) printJson(io, tasks.length === 1 ? tasks[0] : tasks)
+    return exitCodes.done
+  })
+
+/** `task retry`: a new task with the work of one that has ended. */
+export const retryTask = (io: Io, flags: GlobalFlags, taskId: string): Promise<number> =>
+  withClient(io, flags, async (client) => {
+    const key = `retry-${io.chance.ulid(io.clock.now())}`
+    const task = await askFor(client, 'task.retry', { task_id: taskId, idempotency_key: key })
+    if (flags.json) printJson(io, task)
+    else io.out(`${task.task_id}\n`)
+    return exitCodes.done
+  })
+
+/** `task submit`: prints an id for each task that was accepted; one that was refused stops none of the others. */
+export const submitTasks = async (io: Io, flags: GlobalFlags, file: string): Promise<number> => {
+  const { tasks, isList } = await readTaskFile(io, file)
+  return withClient(io, flags, async (client) => {
+    const submit = (task: (typeof tasks)[number]) =>
+      client.ask(
+        'task.submit',
+        completed(task, () => `cli-${io.chance.ulid(io.clock.now())}`),
+      )
+    if (!isList && tasks[0]) {
+      const reply = await submit(tasks[0])
+      if (!reply.ok) throw refusalFailure(reply.error)
+      if (flags.json) printJson(io, reply.output)
+      else io.out(`${reply.output.task_id}\n`)
+      return exitCodes.done
+    }
+    const replies = await inGroups(tasks, 50, submit)
+    let exitCode: number = exitCodes.done
+    replies.forEach((reply, i) => {
+      if (!reply.ok) exitCode = Math.max(exitCode, refusalFailure(reply.error).exitCode)
+      if (flags.json) return
+      if (reply.ok) io.out(`${reply.output.task_id}\n`)
+      else io.err(`skein: task ${i + 1}: ${reply.error.message}\n`)
+    })
+    if (flags.json)
+      printJson(
+        io,
+        replies.map((reply) => (reply.ok ? reply.output : { error: reply.error })),
+      )
+    return exitCode
+  })
+}
+
+const inGroups = async <T, R>(items: readonly T[], size: number, act: (item: T) => Promise<R>): Promise<R[]> => {
+  const results: R[] = []
+  for (let i = 0; i < items.length; i += size) results.push(...(await Promise.all(items.slice(i, i + size).map(act))))
+  return results
+}

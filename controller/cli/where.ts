@@ -1,0 +1,69 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { z } from 'zod'
+import { pathsIn } from '../../base/paths.ts'
+import { FleetName, Subject } from '../../schemas/ids.ts'
+import type { GlobalFlags, Io } from './io.ts'
+
+export interface Where {
+  url: string
+  token: string
+  fleet: string
+  /** Whom the token belongs to; the broker proves it, we only need it for the topics. */
+  subject: string
+}
+
+export type Search = { ok: true; where: Where } | { ok: false; kind: 'usage' | 'missing'; reason: string; mayCome: boolean }
+
+const Endpoints = z.looseObject({ fleet: FleetName, mqtt: z.string() })
+const Claims = z.looseObject({ sub: Subject, fleet: FleetName.optional() })
+
+/** Finds the broker, the token and the fleet: flags beat the environment, that beats what `skein up` has written into the data folder. */
+export const findWhere = (flags: GlobalFlags, env: Io['env']): Search => {
+  const data = flags.data ?? given(env['SKEIN_DATA']) ?? '.skein'
+  const paths = pathsIn(data)
+  const endpoints = parsed(Endpoints, readJson(paths.endpoints))
+  const url = flags.url ?? given(env['SKEIN_URL']) ?? endpoints?.mqtt
+  const token = flags.token ?? given(env['SKEIN_TOKEN']) ?? given(readText(paths.adminToken))
+  if (url === undefined) return missing('broker', `no --url, no SKEIN_URL, and no ${paths.endpoints}`, existsSync(data))
+  if (token === undefined) return missing('token', `no --token, no SKEIN_TOKEN, and no ${paths.adminToken}`, existsSync(data))
+  const fullUrl = /^[a-z]+:\/\//.test(url) ? url : `mqtt://${url}`
+  if (!/^(mqtts?|wss?):\/\/[^\s/]+/.test(fullUrl))
+    return wrong(`"${url}" is no broker; write mqtt://host:port, mqtts://, ws:// or wss://`)
+  const claims = parsed(Claims, claimsOf(token))
+  if (!claims) return wrong('the token is not one of Skein: it names no subject')
+  const fleet = flags.fleet ?? given(env['SKEIN_FLEET']) ?? endpoints?.fleet ?? claims.fleet ?? 'default'
+  if (!FleetName.safeParse(fleet).success) return wrong(`"${fleet}" is no fleet name: 1 to 63 of a-z, 0-9 and -`)
+  return { ok: true, where: { url: fullUrl, token, fleet, subject: claims.sub } }
+}
+
+const wrong = (reason: string): Search => ({ ok: false, kind: 'usage', reason, mayCome: false })
+const missing = (what: string, looked: string, mayCome: boolean): Search => ({
+  ok: false,
+  kind: 'missing',
+  reason: `Cannot find a ${what}: ${looked}; start Skein here with "npm start", or name one`,
+  mayCome,
+})
+
+const given = (text: string | undefined): string | undefined =>
+  text === undefined || text.trim() === '' ? undefined : text.trim()
+const parsed = <T>(schema: z.ZodType<T>, value: unknown): T | undefined => schema.safeParse(value).data
+
+const readText = (file: string): string | undefined => {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    return undefined // not there or not ours to read: the answer names the file that was looked for
+  }
+}
+
+const readJson = (file: string): unknown => jsonIn(readText(file))
+const jsonIn = (text: string | undefined): unknown => {
+  try {
+    return text === undefined ? undefined : JSON.parse(text)
+  } catch {
+    return undefined // no JSON, so nothing that its schema would take
+  }
+}
+
+/** The claims of a JWT, unproved. */
+const claimsOf = (token: string): unknown => jsonIn(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8'))
