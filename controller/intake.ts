@@ -71,7 +71,7 @@ export const createIntake = ({ store, fleet, effects, dispatcher, clock, chance 
       task.tags,
     )
     const within = task.options.start_within_seconds
-    const expiresAt = within === undefined ? null : now + within * 1000
+    const expiresAt = within === undefined ? null : Math.round(now + within * 1000)
     for (const lane of lanes) {
       store.queue.add({ task_id: row.task_id, lane, rank, tries: 0, due_at: null, expires_at: expiresAt })
       fleet.addWaiting(lane, 1)

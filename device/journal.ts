@@ -26,6 +26,8 @@ export interface JournalRun {
   bytes: number
   dropped_lines: number
   dropped_bytes: number
+  over_lines: number
+  over_bytes: number
   done: number
 }
 
@@ -54,13 +56,13 @@ export const createJournal = (db: Db) => {
 
   const insertRun = db.prepare<JournalRun>(`
     insert into run (run_id, task_id, attempt, state, orders, boot, accepted_at, started_mono, ended_at, stop_for, out_bytes, err_bytes, log_seq,
-      lines, bytes, dropped_lines, dropped_bytes, done)
+      lines, bytes, dropped_lines, dropped_bytes, over_lines, over_bytes, done)
     values (@run_id, @task_id, @attempt, @state, @orders, @boot, @accepted_at, @started_mono, @ended_at, @stop_for, @out_bytes, @err_bytes,
-      @log_seq, @lines, @bytes, @dropped_lines, @dropped_bytes, @done)`)
+      @log_seq, @lines, @bytes, @dropped_lines, @dropped_bytes, @over_lines, @over_bytes, @done)`)
   const updateRun = db.prepare<JournalRun>(`
     update run set state = @state, boot = @boot, started_mono = @started_mono, ended_at = @ended_at, stop_for = @stop_for, out_bytes = @out_bytes,
       err_bytes = @err_bytes, log_seq = @log_seq, lines = @lines, bytes = @bytes, dropped_lines = @dropped_lines,
-      dropped_bytes = @dropped_bytes, done = @done where run_id = @run_id`)
+      dropped_bytes = @dropped_bytes, over_lines = @over_lines, over_bytes = @over_bytes, done = @done where run_id = @run_id`)
   const getRun = db.prepare<[string], JournalRun>('select * from run where run_id = ?')
   const openRuns = db.prepare<[], JournalRun>('select * from run where done = 0')
   const purgeRuns = db.prepare<[number]>('delete from run where done = 1 and ended_at < ?')
@@ -72,16 +74,17 @@ export const createJournal = (db: Db) => {
     'insert into stream (name, last, acked) values (?, ?, ?) on conflict (name) do update set last = excluded.last, acked = excluded.acked',
   )
   const openStreams = db.prepare<[], { name: string; last: number; acked: number }>('select name, last, acked from stream where acked < last')
-  const put = db.prepare<[string, number, number, number, number, string]>(
-    'insert or replace into record (stream, seq, first, lines, bytes, body) values (?, ?, ?, ?, ?, ?)',
+  const put = db.prepare<[string, number, number, number, number, number, string]>(
+    'insert or replace into record (stream, seq, first, lines, bytes, size, body) values (?, ?, ?, ?, ?, ?, ?)',
   )
   const drop = db.prepare<[string, number]>('delete from record where stream = ? and seq <= ?')
   const after = db.prepare<[string, number, number], JournalRecord>(
     'select seq, first, lines, bytes, body from record where stream = ? and seq > ? order by seq limit ?',
   )
-  const logBytes = db.prepare<[], { bytes: number | null }>(`select sum(length(body)) as bytes from record where stream like 'log:%'`)
+  const logBytes = db.prepare<[], { bytes: number | null }>(`select sum(size) as bytes from record where stream like 'log:%'`)
+  const streamBytes = db.prepare<[string], { bytes: number | null }>('select sum(size) as bytes from record where stream = ?')
   const largest = db.prepare<[], { stream: string }>(
-    `select stream from record where stream like 'log:%' group by stream order by sum(length(body)) desc limit 1`,
+    `select stream from record where stream like 'log:%' group by stream order by sum(size) desc limit 1`,
   )
   const oldest = db.prepare<[string], JournalRecord>('select seq, first, lines, bytes, body from record where stream = ? order by seq limit 64')
   const unsentOf = db.prepare<[string], { body: string }>(`select body from record where stream = 'runs' and body like '%"' || ? || '"%'`)
@@ -142,20 +145,21 @@ export const createJournal = (db: Db) => {
 
     stream: (name: string): Readonly<{ last: number; acked: number }> => stream(name),
     openStreams: () => openStreams.all(),
-    /** Numbers a change of a run and keeps it until it is acknowledged. */
-    appendChange: (change: Omit<RunChange, 'seq'>): void => {
+    /** Numbers a change of a run and keeps it until it is acknowledged. Gives its number. */
+    appendChange: (change: Omit<RunChange, 'seq'>): number => {
       const { last, acked } = stream('runs')
       const seq = last + 1
-      put.run('runs', seq, seq, 0, 0, JSON.stringify({ seq, ...change }))
+      const body = JSON.stringify({ seq, ...change })
+      put.run('runs', seq, seq, 0, 0, body.length, body)
       save('runs', { last: seq, acked })
+      return seq
     },
-    /** Keeps records that are numbered already as one chunk of a log. */
-    appendLog: (run: string, records: readonly LogRecord[], firstSeq: number, lines: number, bytes: number): void => {
+    /** Keeps numbered records, as JSON, as one chunk of a log. */
+    appendLog: (run: string, chunk: JournalRecord): void => {
       const name = `log:${run}`
       const { acked } = stream(name)
-      const last = records.at(-1)?.[0] ?? firstSeq
-      put.run(name, last, firstSeq, lines, bytes, JSON.stringify(records))
-      save(name, { last, acked })
+      put.run(name, chunk.seq, chunk.first, chunk.lines, chunk.bytes, chunk.body.length, chunk.body)
+      save(name, { last: chunk.seq, acked })
     },
     /** The controller has all up to `seq`. An older or impossible word changes nothing. */
     acknowledge: (name: string, seq: number): boolean => {
@@ -171,6 +175,7 @@ export const createJournal = (db: Db) => {
     hasUnacknowledgedChange: (runId: string): boolean => unsentOf.get(runId) !== undefined,
 
     logBytes: (): number => logBytes.get()?.bytes ?? 0,
+    unacknowledgedBytes: (name: string): number => streamBytes.get(name)?.bytes ?? 0,
     /** Drops the oldest part of the largest log; one record in its place counts what is gone. Says how many bytes that freed. */
     shed: (now: number): number => {
       const name = largest.get()?.stream
@@ -189,7 +194,7 @@ export const createJournal = (db: Db) => {
       const marker: LogRecord = [tail.seq, now, 's', { dropped: { from: head.first, to: tail.seq, lines, bytes, reason: 'spool_full' } }]
       const body = JSON.stringify([marker])
       drop.run(name, tail.seq)
-      put.run(name, tail.seq, head.first, 0, 0, body)
+      put.run(name, tail.seq, head.first, 0, 0, body.length, body)
       return rows.reduce((sum, row) => sum + row.body.length, 0) - body.length
     },
     close: (): void => {

@@ -23,6 +23,8 @@ create table run (
   bytes integer not null default 0,
   dropped_lines integer not null default 0,
   dropped_bytes integer not null default 0,
+  over_lines integer not null default 0, -- dropped beyond the output limit and not marked in the log yet
+  over_bytes integer not null default 0,
   done integer not null default 0       -- all of it is acknowledged
 ) strict, without rowid;
 create index run_open on run (run_id) where done = 0;
@@ -33,7 +35,8 @@ create table record (
   seq integer not null,                 -- of a log chunk: the last that it covers
   first integer not null,
   lines integer not null,
-  bytes integer not null,
+  bytes integer not null,               -- of the program's output
+  size integer not null,                -- of the body
   body text not null,                   -- JSON
   primary key (stream, seq)
 ) strict, without rowid;
