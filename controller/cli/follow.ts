@@ -123,6 +123,8 @@ const followRun = async (
     if (records.length > 0) movedAt = io.clock.mono()
     for (const record of records) onRecord(record)
   }
+  /** A run that has ended has told how far its log goes. */
+  const isAllWritten = (run: Run): boolean => isOver(run) && run.log !== null && merge.last() >= run.log.last_seq
   const topic = topicOf(client.fleet, 'deviceLog', { device: first.device, source: first.run_id })
   // Without the pushes it is only slower.
   client.bus
@@ -130,13 +132,14 @@ const followRun = async (
       const chunk = readChunk(payload)
       if (!chunk) return
       write(merge.offer(chunk.records))
-      if (merge.hasGap()) bell.ring()
+      if (merge.hasGap() || isAllWritten(current() ?? first)) bell.ring()
     })
     .catch(() => undefined)
   try {
     for (;;) {
       // Read before the page is asked for: what has ended by now has told all its numbers.
       const run = current() ?? first
+      if (isAllWritten(run)) return
       const reply = await client.ask('task.logs', { task_id: taskId, run: first.run_id, after: merge.last(), limit: 1000 })
       if (!reply.ok) throw refusalFailure(reply.error)
       const { records, next, complete } = reply.output
@@ -145,7 +148,7 @@ const followRun = async (
       write(merge.skipTo(next))
       if (complete && merge.last() >= next) return
       if (isOver(run)) {
-        if (run.log !== null && merge.last() >= run.log.last_seq) return
+        if (isAllWritten(run)) return
         const patienceMs = run.state === 'lost' || run.state === 'rejected' ? restOfLostWithinMs : restWithinMs
         if (io.clock.mono() - movedAt > patienceMs) {
           io.err(
