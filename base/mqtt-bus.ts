@@ -11,6 +11,7 @@ export interface MqttBusOptions {
   url: string
   /** Empty lets the broker choose. */
   clientId: string
+  /** The embedded broker ignores it, but a password needs one [MQTT-3.1.2-22]. */
   username?: string
   /** A function is asked for every connect. */
   password: string | (() => string)
@@ -79,7 +80,7 @@ export const startMqttBus = (options: MqttBusOptions): MqttBus => {
       {
         url: options.url,
         clientId: options.clientId,
-        username: options.username,
+        username: options.username ?? 'skein',
         password: typeof options.password === 'string' ? options.password : options.password(),
         will: options.will?.(),
         ca: options.ca,

@@ -13,7 +13,7 @@ export interface Will {
 export interface LinkOptions {
   url: string
   clientId: string
-  username: string | undefined
+  username: string
   password: string
   will: Will | undefined
   /** The certificate authority to trust instead of the system's, as PEM. */
@@ -65,7 +65,7 @@ export const openLink = (options: LinkOptions, events: LinkEvents): Link => {
     protocolVersion: 4,
     clean: true,
     clientId: options.clientId,
-    ...(options.username === undefined ? {} : { username: options.username }),
+    username: options.username,
     password: options.password,
     ...(options.will ? { will: { ...options.will, payload: Buffer.from(options.will.payload) } } : {}),
     ...(options.ca === undefined ? {} : { ca: options.ca }),
