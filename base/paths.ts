@@ -6,7 +6,6 @@ export const pathsIn = (data: string) => ({
   adminToken: join(data, 'admin.token'),
   endpoints: join(data, 'endpoints.json'),
   ports: join(data, 'ports.json'),
-  lock: join(data, 'up.lock'),
   keys: join(data, 'keys'),
   tokenKey: join(data, 'keys', 'token-key.pem'),
   tokenKeyPublic: join(data, 'keys', 'token-key.pub.pem'),

@@ -30,6 +30,8 @@ export interface ControllerDeps {
   heartbeatMs: number
   /** Another controller of a higher epoch has been seen: this one must stop. */
   overtaken: (epoch: number) => void
+  /** Told whenever the epoch is set: at the start, and when it has to rise. */
+  onEpoch: (epoch: number) => void
 }
 
 export interface Controller {
@@ -43,6 +45,7 @@ export interface Controller {
 export const startController = async (deps: ControllerDeps): Promise<Controller> => {
   const { fleet: fleetName, store, bus, clock, chance, log, heartbeatMs } = deps
   let epoch = nextEpoch(store, chance)
+  deps.onEpoch(epoch)
   let isReady = false
 
   const fleet = createFleet(store, clock)
@@ -76,6 +79,7 @@ export const startController = async (deps: ControllerDeps): Promise<Controller>
     if (above <= epoch) return
     epoch = above + 1
     store.meta.set('epoch', String(epoch))
+    deps.onEpoch(epoch)
     log.warn({ epoch }, 'a device has seen a higher epoch: this controller was restored and goes above it')
     announce('online')
   }

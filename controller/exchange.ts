@@ -314,6 +314,7 @@ export const createExchange = (deps: ExchangeDeps) => {
       task_id: taskId,
       attempt,
       device,
+      journal: fleet.devices.get(device)?.row.journal ?? null,
       lane: `=${device}`,
       tries: attempt,
       state: 'accepted' as const,

@@ -120,6 +120,7 @@ export const createExecution = ({ store, fleet, effects, clock, chance, heartbea
         task_id: task.task_id,
         attempt,
         device: device.row.name,
+        journal: device.row.journal,
         lane: waiting.lane,
         tries: waiting.tries + 1,
         state: 'dispatched',

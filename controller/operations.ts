@@ -115,9 +115,16 @@ export const createOperations = (deps: OperationsDeps): Ask => {
           return accepted({ run: null, device: null, records: [], next: input.after, complete: isTaskOver(task.state) })
         }
         const records = store.logs.read(run.run_id, input.after, input.limit, maxOutputBytes * 0.9)
+        const stored = store.logs.extent(run.run_id)
+        const ended = run.log === null ? stored : (JSON.parse(run.log) as typeof stored) // stored from a checked report
+        const isLost = run.ended_at !== null && fleet.devices.get(run.device)?.row.journal !== run.journal
+        // The rest was on a device that no longer has its memory: the hole is shown where the lines would be.
+        if (isLost && ended.last_seq > stored.last_seq && (records.at(-1)?.[0] ?? input.after) === stored.last_seq) {
+          const hole = { from: stored.last_seq + 1, to: ended.last_seq, lines: ended.lines - stored.lines, bytes: ended.bytes - stored.bytes }
+          records.push([ended.last_seq, run.ended_at ?? 0, 's', { dropped: { ...hole, reason: 'journal_lost' } }])
+        }
         const next = records.at(-1)?.[0] ?? input.after
-        const last = run.log === null ? 0 : Number((JSON.parse(run.log) as { last_seq: number }).last_seq) // stored from a checked report
-        const complete = run.ended_at !== null && next >= Math.max(last, store.logs.lastSeq(run.run_id))
+        const complete = run.ended_at !== null && next >= Math.max(ended.last_seq, stored.last_seq)
         return accepted({ run: run.run_id, device: run.device, state: run.state, records, next, complete })
       }),
     'device.list': (_, input) => {

@@ -78,10 +78,13 @@ export const createDeviceCore = (deps: DeviceCoreDeps) => {
     supervisor,
     link,
     flush: commits.flush,
-    /** Everything this device runs ends, then the device leaves. */
+    /** Everything this device runs ends, and is journalled. */
     shutdown: async (): Promise<void> => {
       await supervisor.shutdown()
       commits.flush()
+    },
+    /** Says that the device leaves. */
+    farewell: (): void => {
       link.close('shutdown')
       supervisor.release()
     },

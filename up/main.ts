@@ -5,11 +5,13 @@ import { fileURLToPath } from 'node:url'
 import { writeFileAtomic } from '../base/atomic-file.ts'
 import { systemClock } from '../base/clock.ts'
 import { configExitCode, readConfig } from '../base/config.ts'
+import { holdFolder } from '../base/hold.ts'
 import { startLog } from '../base/log.ts'
 import { pathsIn } from '../base/paths.ts'
 import type { Config } from '../base/settings.ts'
 import { version } from '../base/version.ts'
-import { holdDataFolder } from './lock.ts'
+import { openTokenKey } from '../controller/identity/keys.ts'
+import { issueLocalTokens } from '../controller/identity/local-tokens.ts'
 import { addressesOf, bundleOf, deviceNames, planParts, saidAddresses, withoutSettings } from './parts.ts'
 import { pickPorts } from './ports.ts'
 import { summaryOf } from './summary.ts'
@@ -22,7 +24,7 @@ const main = async (config: Config<'up'>): Promise<number> => {
   const paths = pathsIn(config.data)
   for (const folder of [config.data, paths.keys, paths.controller, paths.devices])
     mkdirSync(folder, { recursive: true, mode: 0o700 })
-  const hold = holdDataFolder(config.data, process.pid)
+  const hold = holdFolder(config.data, 'up', process.pid)
   if (!hold.ok) {
     const holder = hold.pid === undefined ? 'another "skein up"' : `"skein up" with pid ${hold.pid}`
     console.error(`skein: the data folder ${config.data} is in use by ${holder}; stop it, or choose another folder with --data`)
@@ -30,6 +32,15 @@ const main = async (config: Config<'up'>): Promise<number> => {
   }
   // Left behind by one that was killed: nobody answers there until all parts do.
   rmSync(paths.endpoints, { force: true })
+
+  // Before any part starts: the broker checks tokens with this key, devices and people come with these tokens.
+  await issueLocalTokens({
+    paths,
+    key: await openTokenKey(paths),
+    fleet: config.fleet,
+    devices: deviceNames(config.devices),
+    now: Date.now(),
+  })
 
   const log = startLog('up', config.log_level)
   const ports = await pickPorts(config, config.bind, paths.ports)

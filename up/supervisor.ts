@@ -85,8 +85,8 @@ const keepRunning = (plan: PartPlan, spawn: Deps['spawn'], clock: Clock, log: Lo
     child = process
     process.on('message', (message) => {
       const read = PartMessage.safeParse(message)
-      if (!read.success) return log.warn({ part: plan.name }, 'a part said something unknown')
-      log.debug({ part: plan.name, ...read.data }, 'part is ready')
+      if (!read.success) return log.warn({ name: plan.name }, 'a part said something unknown')
+      log.debug({ name: plan.name, ...read.data }, 'part is ready')
       tellReady(read.data)
     })
     exited = new Promise((resolve) => {
@@ -97,7 +97,7 @@ const keepRunning = (plan: PartPlan, spawn: Deps['spawn'], clock: Clock, log: Lo
         if (isStopping) return
         const next = restartAfter(fails, clock.mono() - startedAt)
         fails = next.fails
-        log.warn({ part: plan.name, ...facts, again_in_ms: next.waitMs }, 'a part has ended and is started again')
+        log.warn({ name: plan.name, ...facts, again_in_ms: next.waitMs }, 'a part has ended and is started again')
         restart = clock.after(next.waitMs, start)
       }
       process.once('exit', (code, signal) => onEnd({ code, signal }))
@@ -112,7 +112,7 @@ const keepRunning = (plan: PartPlan, spawn: Deps['spawn'], clock: Clock, log: Lo
     void exited.then(() => gone.abort())
     await sleep(clock, ms, gone.signal)
     if (child) {
-      log.warn({ part: plan.name, waited_ms: ms }, 'a part did not end in time and is killed')
+      log.warn({ name: plan.name, waited_ms: ms }, 'a part did not end in time and is killed')
       child.kill('SIGKILL')
     }
     await exited

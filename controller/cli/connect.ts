@@ -2,7 +2,7 @@ import { sleep } from '../../base/clock.ts'
 import { silentLog } from '../../base/log.ts'
 import { startMqttBus } from '../../base/mqtt-bus.ts'
 import { type Client, clientOn } from './client.ts'
-import { unreachable, usageFailure } from './exit.ts'
+import { CliFailure, exitCodes, unreachable, usageFailure } from './exit.ts'
 import type { GlobalFlags, Io } from './io.ts'
 import { findWhere, type Where } from './where.ts'
 
@@ -34,6 +34,7 @@ const waitForWhere = async (io: Io, flags: GlobalFlags, timeoutMs: number): Prom
     const search = findWhere(flags, io.env)
     if (search.ok) return search.where
     if (search.kind === 'usage') throw usageFailure(search.reason)
+    if (search.kind === 'token') throw new CliFailure(exitCodes.refused, 'unauthorized', search.reason)
     if (!search.mayCome || io.clock.mono() >= deadline) throw unreachable(search.reason)
     await sleep(io.clock, 200)
   }

@@ -12,7 +12,9 @@ export interface Where {
   subject: string
 }
 
-export type Search = { ok: true; where: Where } | { ok: false; kind: 'usage' | 'missing'; reason: string; mayCome: boolean }
+export type Search =
+  | { ok: true; where: Where }
+  | { ok: false; kind: 'usage' | 'missing' | 'token'; reason: string; mayCome: boolean }
 
 const Endpoints = z.looseObject({ fleet: FleetName, mqtt: z.string() })
 const Claims = z.looseObject({ sub: Subject, fleet: FleetName.optional() })
@@ -30,7 +32,7 @@ export const findWhere = (flags: GlobalFlags, env: Io['env']): Search => {
   if (!/^(mqtts?|wss?):\/\/[^\s/]+/.test(fullUrl))
     return wrong(`"${url}" is no broker; write mqtt://host:port, mqtts://, ws:// or wss://`)
   const claims = parsed(Claims, claimsOf(token))
-  if (!claims) return wrong('the token is not one of Skein: it names no subject')
+  if (!claims) return { ok: false, kind: 'token', reason: 'The token is not one of Skein: it names no subject', mayCome: false }
   const fleet = flags.fleet ?? given(env['SKEIN_FLEET']) ?? endpoints?.fleet ?? claims.fleet ?? 'default'
   if (!FleetName.safeParse(fleet).success) return wrong(`"${fleet}" is no fleet name: 1 to 63 of a-z, 0-9 and -`)
   return { ok: true, where: { url: fullUrl, token, fleet, subject: claims.sub } }

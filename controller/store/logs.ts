@@ -24,7 +24,11 @@ export const createLogs = (db: Db) => {
 
   return {
     lastSeq: (source: string): number => get.get(source)?.last_seq ?? 0,
-    deviceOf: (source: string): string | undefined => get.get(source)?.device,
+    /** How far a log is stored. */
+    extent: (source: string): { last_seq: number; lines: number; bytes: number } => {
+      const { last_seq = 0, lines = 0, bytes = 0 } = get.get(source) ?? {}
+      return { last_seq, lines, bytes }
+    },
     /**
      * Adds a chunk that continues the log, or a part of one that does. Says where the log ends now, and whether the chunk left a
      * gap before it: then nothing was stored.

@@ -7,6 +7,7 @@ export interface RunRow {
   task_id: string
   attempt: number
   device: string
+  journal: string | null
   lane: string
   tries: number
   state: RunState
@@ -35,9 +36,9 @@ export interface NoteRow {
 /** The tables of runs and of notes about them. */
 export const createRuns = (db: Db) => {
   const insert = db.prepare<RunRow>(`
-    insert into run (run_id, task_id, attempt, device, lane, tries, state, reason, exit_code, signal, dispatched_at, accepted_at, started_at,
+    insert into run (run_id, task_id, attempt, device, journal, lane, tries, state, reason, exit_code, signal, dispatched_at, accepted_at, started_at,
       ended_at, cancel_requested_at, confirmed, start_before, log, late)
-    values (@run_id, @task_id, @attempt, @device, @lane, @tries, @state, @reason, @exit_code, @signal, @dispatched_at, @accepted_at, @started_at,
+    values (@run_id, @task_id, @attempt, @device, @journal, @lane, @tries, @state, @reason, @exit_code, @signal, @dispatched_at, @accepted_at, @started_at,
       @ended_at, @cancel_requested_at, @confirmed, @start_before, @log, @late)`)
   const update = db.prepare<RunRow>(`
     update run set state = @state, reason = @reason, exit_code = @exit_code, signal = @signal, accepted_at = @accepted_at,

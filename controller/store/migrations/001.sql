@@ -58,6 +58,7 @@ create table run (
   task_id text not null,
   attempt integer not null,
   device text not null,
+  journal text,                         -- the device's memory when it was dispatched
   lane text not null,                   -- where a retry of this part waits
   tries integer not null,               -- which run of its part this is: 1, 2, …
   state text not null,

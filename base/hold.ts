@@ -1,26 +1,25 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
-import { writeFileAtomic } from '../base/atomic-file.ts'
-import type { Closable } from '../base/lifecycle.ts'
-import { pathsIn } from '../base/paths.ts'
+import { writeFileAtomic } from './atomic-file.ts'
+import type { Closable } from './lifecycle.ts'
 
 export type Hold = ({ ok: true } & Closable) | { ok: false; pid: number | undefined }
 
 /**
- * Takes a data folder for this process alone. The lock is SQLite's on a file that holds nothing: the kernel frees it when the
+ * Takes a folder for this process alone, as one `role` (`up`, `controller`). The lock is SQLite's on a file that holds nothing: the kernel frees it when the
  * process dies, however it dies, so that no stale lock is ever in the way. The holder's pid stands beside it for people.
  */
-export const holdDataFolder = (data: string, pid: number): Hold => {
-  const pidFile = join(data, 'up.pid')
+export const holdFolder = (folder: string, role: string, pid: number, waitMs = 500): Hold => {
+  const pidFile = join(folder, `${role}.pid`)
   // It waits a little: a holder that is about to end, or that has not written its pid yet, gets the time for it.
-  const db = new Database(pathsIn(data).lock, { timeout: 500 })
+  const db = new Database(join(folder, `${role}.lock`), { timeout: waitMs })
   try {
     db.exec('begin exclusive')
   } catch (error) {
     db.close()
     if (error instanceof Database.SqliteError && error.code.startsWith('SQLITE_BUSY')) return { ok: false, pid: pidIn(pidFile) }
-    throw new Error(`Cannot lock the data folder "${data}"`, { cause: error })
+    throw new Error(`Cannot lock the folder "${folder}"`, { cause: error })
   }
   writeFileAtomic(pidFile, `${pid}\n`)
   return { ok: true, close: () => void db.close() }
