@@ -8,7 +8,11 @@ import type { Io } from './io.ts'
 /** Calls when a reader has closed its end of the pipe; whoever does not care is not ended by it. */
 const onClosed: (() => void)[] = []
 let isOutClosed = false
-process.stdout.on('error', () => {
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') {
+    writeSync(2, `skein: Cannot write the output: ${error.message}\n`)
+    process.exit(exitCodes.failed)
+  }
   isOutClosed = true
   for (const call of onClosed) call()
 })
@@ -54,4 +58,5 @@ try {
   writeSync(2, `skein: a fault in Skein itself: ${text}\n`)
   process.exitCode = exitCodes.skein
 }
-process.exit()
+// A write that failed is reported a turn later.
+setImmediate(() => process.exit())

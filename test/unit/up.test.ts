@@ -6,8 +6,8 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { systemClock } from '../../base/clock.ts'
 import { readConfig } from '../../base/config.ts'
+import { holdFolder } from '../../base/hold.ts'
 import { silentLog } from '../../base/log.ts'
-import { holdDataFolder } from '../../up/lock.ts'
 import { addressesOf, deviceNames, type PartPlan, planParts, saidAddresses, withoutSettings } from '../../up/parts.ts'
 import { pickPorts } from '../../up/ports.ts'
 import { summaryOf } from '../../up/summary.ts'
@@ -114,13 +114,13 @@ describe('pickPorts()', () => {
   })
 })
 
-describe('holdDataFolder()', () => {
+describe('holdFolder()', () => {
   test('lets one in, names it to the next, and is free after close', () => {
-    const first = holdDataFolder(folder, 4711)
+    const first = holdFolder(folder, 'up', 4711)
     expect(first.ok).toBe(true)
-    expect(holdDataFolder(folder, 4712)).toEqual({ ok: false, pid: 4711 })
+    expect(holdFolder(folder, 'up', 4712)).toEqual({ ok: false, pid: 4711 })
     if (first.ok) void first.close()
-    const next = holdDataFolder(folder, 4712)
+    const next = holdFolder(folder, 'up', 4712)
     expect(next.ok).toBe(true)
     if (next.ok) void next.close()
   })
