@@ -4,7 +4,6 @@ import { rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { writeFileAtomic } from '../../base/atomic-file.ts'
 import { type Clock, every } from '../../base/clock.ts'
-import type { Closable } from '../../base/lifecycle.ts'
 import type { Log } from '../../base/log.ts'
 import type { AdoptOrder, RunEnd, RunHandle, Runner, RunWatcher, StartOrder } from '../runner.ts'
 import { commandLineOf, environmentOf, orderText } from './command-line.ts'
@@ -33,7 +32,7 @@ export interface ProcessRunnerDeps {
  * Starts real processes, each under a small shell that outlives the daemon. The watcher is never called from within `start` or
  * `adopt`, and not after `release`.
  */
-export const startProcessRunner = ({ folder, clock, log, env, pollMs = 1000 }: ProcessRunnerDeps): Runner & Closable => {
+export const startProcessRunner = ({ folder, clock, log, env, pollMs = 1000 }: ProcessRunnerDeps): Runner & { close(): void } => {
   const boot = readBootId()
   const setsid = findSetsid()
   mkdirSync(folder, { recursive: true, mode: 0o700 })
