@@ -59,7 +59,7 @@ const implementations: [string, () => Promise<World>][] = [
 
 const textOf = (message: Message): string => Buffer.from(message.payload).toString()
 const ready = async (...buses: Bus[]): Promise<void> => {
-  for (const bus of buses) await eventually(() => bus.isConnected(), { about: 'the bus is connected' })
+  for (const bus of buses) await eventually('the bus is connected', () => bus.isConnected())
 }
 /** Subscribes and collects the texts of what comes. */
 const collect = async (bus: Bus, filter: string): Promise<string[]> => {
@@ -87,7 +87,7 @@ describe.each(implementations)('a bus: %s', (_, start) => {
     const heard = await collect(admin, event)
     const wanted = Array.from({ length: 50 }, (_, i) => `${i} ü`)
     for (const [i, text] of wanted.entries()) controller.publish(event, i % 2 ? text : new TextEncoder().encode(text))
-    await eventually(() => heard.length >= wanted.length)
+    await eventually('heard.length >= wanted.length', () => heard.length >= wanted.length)
     expect(heard).toEqual(wanted)
   })
 
@@ -100,7 +100,7 @@ describe.each(implementations)('a bus: %s', (_, start) => {
       controller.publish(event, `a${i}`)
       controller.publish(event, `b${i}`, { qos: 0 })
     }
-    await eventually(() => heard.length >= 60 && states.length >= 30)
+    await eventually('heard.length >= 60 && states.length >= 30', () => heard.length >= 60 && states.length >= 30)
     expect([...heard].sort()).toEqual(
       Array.from({ length: 30 }, (_, i) => [`a${i}`, `b${i}`])
         .flat()
@@ -113,7 +113,7 @@ describe.each(implementations)('a bus: %s', (_, start) => {
     const { controller } = await begin()
     const heard = await collect(controller, state)
     controller.publish(state, 'mine', { retain: true })
-    await eventually(() => heard.includes('mine'))
+    await eventually('heard.includes("mine")', () => heard.includes('mine'))
   })
 
   test('publish() from within a receiver loses neither message', async () => {
@@ -125,7 +125,7 @@ describe.each(implementations)('a bus: %s', (_, start) => {
       controller.publish(event, `really ${textOf(message)}`)
     })
     for (let i = 0; i < 20; i++) controller.publish(state, `${i}`, { retain: true })
-    await eventually(() => heard.length >= 40 && states.length >= 20)
+    await eventually('heard.length >= 40 && states.length >= 20', () => heard.length >= 40 && states.length >= 20)
     expect(heard).toHaveLength(40)
   })
 
@@ -135,15 +135,15 @@ describe.each(implementations)('a bus: %s', (_, start) => {
     controller.publish(state, 'kept', { retain: true })
     controller.publish(state, 'kept, newer', { retain: true })
     const first = await collect(admin, state)
-    await eventually(() => first.includes('kept, newer'))
+    await eventually('first.includes("kept, newer")', () => first.includes('kept, newer'))
 
     const seen: [string, boolean][] = []
     await controller.subscribe(state, (message) => {
       seen.push([textOf(message), message.retained])
     })
-    await eventually(() => seen.length > 0)
+    await eventually('seen.length > 0', () => seen.length > 0)
     controller.publish(state, 'live', { retain: true })
-    await eventually(() => seen.length > 1)
+    await eventually('seen.length > 1', () => seen.length > 1)
     expect(seen).toEqual([
       ['kept, newer', true],
       ['live', false],
@@ -157,9 +157,9 @@ describe.each(implementations)('a bus: %s', (_, start) => {
     controller.publish(desired('d0'), '', { retain: true })
     for (const device of all.slice(1)) controller.publish(desired(device), device, { retain: true })
     const last = await collect(admin, desired('d39'))
-    await eventually(() => last.length > 0)
+    await eventually('last.length > 0', () => last.length > 0)
     const heard = await collect(admin, topicOf(fleet, 'deviceDesired', { device: '+' }))
-    await eventually(() => heard.length >= 39)
+    await eventually('heard.length >= 39', () => heard.length >= 39)
     expect([...heard].sort()).toEqual(all.slice(1).sort())
   })
 
@@ -170,7 +170,7 @@ describe.each(implementations)('a bus: %s', (_, start) => {
     admin.unsubscribe(event)
     controller.publish(event, 'unheard')
     controller.publish(state, 'heard', { retain: true })
-    await eventually(() => stays.includes('heard'))
+    await eventually('stays.includes("heard")', () => stays.includes('heard'))
     expect(gone).toEqual([])
   })
 
@@ -183,7 +183,7 @@ describe.each(implementations)('a bus: %s', (_, start) => {
     const heard = await collect(admin, state)
     controller.publish(state, 'one', { retain: true })
     controller.publish(state, 'two', { retain: true })
-    await eventually(() => heard.includes('two'))
+    await eventually('heard.includes("two")', () => heard.includes('two'))
     expect(controller.isConnected()).toBe(true)
   })
 
@@ -209,7 +209,7 @@ describe.each(implementations)('a bus: %s', (_, start) => {
     controller.publish(event, 'too late')
     expect(controller.isConnected()).toBe(false)
     expect(ended).toBe(1)
-    await eventually(() => heard.includes('last words'))
+    await eventually('heard.includes("last words")', () => heard.includes('last words'))
     await expect(controller.subscribe(event, () => undefined)).rejects.toThrow(event)
     expect(heard).toEqual(['last words'])
   })
@@ -218,7 +218,7 @@ describe.each(implementations)('a bus: %s', (_, start) => {
     const { controller, admin } = await begin()
     const heard = await collect(admin, event)
     controller.publish(event, 'x'.repeat(50_000))
-    await eventually(() => heard.length > 0)
-    await eventually(() => controller.backlogBytes() === 0)
+    await eventually('heard.length > 0', () => heard.length > 0)
+    await eventually('controller.backlogBytes() === 0', () => controller.backlogBytes() === 0)
   })
 })

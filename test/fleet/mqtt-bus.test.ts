@@ -70,9 +70,9 @@ describe('startMqttBus()', () => {
     device.onDisconnect(() => {
       losses += 1
     })
-    await eventually(() => connects === 1)
+    await eventually('connects === 1', () => connects === 1)
     await world.broker.close()
-    await eventually(() => losses === 1)
+    await eventually('losses === 1', () => losses === 1)
     expect(device.isConnected()).toBe(false)
     expect(device.lastError()).toBeDefined()
 
@@ -82,16 +82,16 @@ describe('startMqttBus()', () => {
     await inside.subscribe(deviceState, (message) => {
       wills.push(Buffer.from(message.payload).toString())
     })
-    await eventually(() => connects === 2)
+    await eventually('connects === 2', () => connects === 2)
     expect(device.lastError()).toBeUndefined()
     // onConnect means that the subscriptions hold: what is sent now arrives.
     inside.publish(topicOf(fleet, 'deviceCommand', { device: 'd1', verb: 'ack' }), 'after')
-    await eventually(() => heard.includes('after'))
+    await eventually('heard.includes("after")', () => heard.includes('after'))
 
     // A second connection of the device throws the first one out; the broker then sends the will of that very connect.
     const made = session
     const thief = bus(broker.addresses.mqtt.url, await world.token('d1', 'device'), { clientId: deviceClientId(fleet, 'd1') })
-    await eventually(() => wills.length > 0)
+    await eventually('wills.length > 0', () => wills.length > 0)
     expect(wills[0]).toBe(`offline ${made}`)
     expect(made).toBeGreaterThan(1)
     await thief.close()
@@ -107,13 +107,13 @@ describe('startMqttBus()', () => {
     const device = bus(world.broker.addresses.mqtt.url, await world.token('d1', 'device'), {
       will: () => ({ topic: deviceState, payload: 'will', qos: 1, retain: true }),
     })
-    await eventually(() => device.isConnected())
+    await eventually('device.isConnected()', () => device.isConnected())
     device.publish(deviceState, 'bye', { retain: true })
     await device.close()
-    await eventually(() => states.includes('bye'))
+    await eventually('states.includes("bye")', () => states.includes('bye'))
     // The next client's message comes after whatever the broker had to say about the first one.
     inside.publish(deviceState, 'end')
-    await eventually(() => states.includes('end'))
+    await eventually('states.includes("end")', () => states.includes('end'))
     expect(states).toEqual(['bye', 'end'])
   })
 
@@ -123,18 +123,18 @@ describe('startMqttBus()', () => {
     const refusals: number[] = []
     const client = bus(world.broker.addresses.mqtt.url, () => password)
     client.onRefused((_, code) => refusals.push(code))
-    await eventually(() => refusals.length > 1)
+    await eventually('refusals.length > 1', () => refusals.length > 1)
     expect(refusals[0]).toBe(4)
     expect(client.lastError()).toBe('connection refused: bad user name or password')
     password = await world.token('admin', 'admin')
-    await eventually(() => client.isConnected())
+    await eventually('client.isConnected()', () => client.isConnected())
 
     const nobody = bus(`mqtt://127.0.0.1:${await freePort()}`, 'x')
     let refused = 0
     nobody.onRefused(() => {
       refused += 1
     })
-    await eventually(() => nobody.lastError()?.includes('ECONNREFUSED'))
+    await eventually('nobody.lastError()?.includes("ECONNREFUSED")', () => nobody.lastError()?.includes('ECONNREFUSED'))
     expect(refused).toBe(0)
   })
 
@@ -144,7 +144,7 @@ describe('startMqttBus()', () => {
     const bad = topicOf(fleet, 'reply', { client: 'admin', rest: '#' })
     const early = client.subscribe(bad, () => undefined)
     await expect(early).rejects.toThrow(`"${bad}"`)
-    await eventually(() => client.isConnected())
+    await eventually('client.isConnected()', () => client.isConnected())
     await expect(client.subscribe('#', () => undefined)).rejects.toThrow('"#"')
     await expect(client.subscribe('a#b', () => undefined)).rejects.toThrow('"a#b"')
     await client.subscribe(topicOf(fleet, 'event', { kind: '+' }), () => undefined)
@@ -158,10 +158,10 @@ describe('startMqttBus()', () => {
     client.onDisconnect(() => {
       losses += 1
     })
-    await eventually(() => client.isConnected())
+    await eventually('client.isConnected()', () => client.isConnected())
     client.publish(topicOf(fleet, 'request', { client: 'admin', operation: 'task/submit' }), '{}')
-    await eventually(() => losses === 1)
-    await eventually(() => client.isConnected())
+    await eventually('losses === 1', () => losses === 1)
+    await eventually('client.isConnected()', () => client.isConnected())
     expect(client.inFlight()).toBe(0)
   })
 
@@ -176,9 +176,9 @@ describe('startMqttBus()', () => {
     await broker.bus().subscribe(topicOf(fleet, 'request', { client: '+', operation: '#' }), (message) => {
       heard.push(Buffer.from(message.payload).toString())
     })
-    await eventually(() => client.isConnected())
+    await eventually('client.isConnected()', () => client.isConnected())
     client.publish(request, 'late')
-    await eventually(() => heard.includes('late'))
+    await eventually('heard.includes("late")', () => heard.includes('late'))
     expect(heard).toEqual(['late'])
   })
 
@@ -190,12 +190,12 @@ describe('startMqttBus()', () => {
     })
     await world.broker.bus().subscribe(topicOf(fleet, 'request', { client: '+', operation: '#' }), () => held, { hold: true })
     const client = bus(world.broker.addresses.mqtt.url, await world.token('admin', 'admin'))
-    await eventually(() => client.isConnected())
+    await eventually('client.isConnected()', () => client.isConnected())
     const request = topicOf(fleet, 'request', { client: 'admin', operation: 'task/submit' })
     for (let i = 0; i < 12_000; i++) client.publish(request, '{}')
     expect(client.inFlight()).toBe(10_000)
     release()
-    await eventually(() => client.inFlight() === 0)
+    await eventually('client.inFlight() === 0', () => client.inFlight() === 0)
   })
 
   test('refuses an address that is not MQTT', () => {

@@ -52,7 +52,7 @@ export const startMosquitto = async (program: string, access?: string): Promise<
     await rm(folder, { recursive: true, force: true })
   }
   try {
-    await eventually(() => answers(port), { about: 'mosquitto listens' })
+    await eventually('mosquitto listens', () => answers(port))
   } catch (error) {
     await close()
     throw new Error(`mosquitto did not start: ${said}`, { cause: error })

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
-import mqttPacket, { type IConnectPacket, type Packet } from 'mqtt-packet'
+import mqttPacket, { type Packet } from 'mqtt-packet'
 import { eventually } from './eventually.ts'
 
 /** An MQTT client that does exactly what it is told: packets out, packets in, nothing by itself. */
@@ -17,8 +17,16 @@ export interface RawMqtt {
   close(): void
 }
 
+export interface RawConnect {
+  clientId?: string
+  clean?: boolean
+  keepalive?: number
+  will?: { topic: string; retain: boolean }
+  token?: string
+}
+
 /** Opens a plain TCP connection; sends a CONNECT if one is given. */
-export const openRawMqtt = async (url: string, packet?: Partial<IConnectPacket>): Promise<RawMqtt> => {
+export const openRawMqtt = async (url: string, how?: RawConnect): Promise<RawMqtt> => {
   const socket = connect(Number(new URL(url).port), '127.0.0.1')
   await once(socket, 'connect')
   socket.setNoDelay(true)
@@ -38,28 +46,32 @@ export const openRawMqtt = async (url: string, packet?: Partial<IConnectPacket>)
       socket.write(bytes)
     },
     isClosed: () => socket.destroyed,
-    next: async (cmd, from = 0) => {
-      const found = await eventually(() => received.slice(from).find((one) => one.cmd === cmd), { about: `${cmd} arrives` })
-      if (!found) throw new Error('eventually() gave nothing')
-      return found
-    },
+    next: (cmd, from = 0) => eventually(`${cmd} arrives`, () => received.slice(from).find((one) => one.cmd === cmd)),
     closed: async () => {
-      await eventually(() => socket.destroyed, { about: 'the broker closes the connection' })
+      await eventually('the broker closes the connection', () => socket.destroyed)
     },
     close: () => {
       socket.destroy()
     },
   }
-  if (packet) raw.send(connectPacket(packet))
+  if (how) raw.sendBytes(connectBytes(how))
   return raw
 }
 
-const connectPacket = (packet: Partial<IConnectPacket>): IConnectPacket => ({
-  cmd: 'connect',
-  protocolId: 'MQTT',
-  protocolVersion: 4,
-  clean: true,
-  clientId: '',
-  keepalive: 60,
-  ...packet,
-})
+/** A CONNECT of MQTT 3.1.1, made by hand [MQTT-3.1]: the library refuses to write what a broker must be shown. */
+const connectBytes = ({ clientId = '', clean = true, keepalive = 60, will, token }: RawConnect): Buffer => {
+  const flags = (clean ? 0x02 : 0) | (will ? 0x0c : 0) | (will?.retain ? 0x20 : 0) | (token === undefined ? 0 : 0xc0) // user name and password
+  const body = Buffer.concat([
+    field('MQTT'),
+    Buffer.from([4, flags, keepalive >> 8, keepalive & 255]),
+    field(clientId),
+    ...(will ? [field(will.topic), field('will')] : []),
+    ...(token === undefined ? [] : [field('whoever'), field(token)]),
+  ])
+  return Buffer.concat([Buffer.from([0x10, (body.length & 127) | 128, body.length >> 7]), body])
+}
+
+const field = (text: string): Buffer => {
+  const bytes = Buffer.from(text)
+  return Buffer.concat([Buffer.from([bytes.length >> 8, bytes.length & 255]), bytes])
+}
