@@ -1,8 +1,15 @@
-import { execFile } from 'node:child_process'
+import { execFile, execFileSync } from 'node:child_process'
 import { createHmac } from 'node:crypto'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { Packet } from 'mqtt-packet'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Bus, Message } from '../../base/bus.ts'
+import { systemChance } from '../../base/chance.ts'
+import { systemClock } from '../../base/clock.ts'
+import { silentLog } from '../../base/log.ts'
+import { startMqttBus } from '../../base/mqtt-bus.ts'
 import { controllerClientId, deviceClientId } from '../../schemas/client-ids.ts'
 import { topicOf } from '../../schemas/topics.ts'
 import { eventually } from '../harness/eventually.ts'
@@ -356,6 +363,24 @@ describe('a held publish', () => {
 })
 
 describe('startBroker()', () => {
+  test('speaks TLS when it is given a certificate', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'skein-tls-'))
+    const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')]
+    const subject = ['-subj', '/CN=skein-test', '-addext', 'subjectAltName=IP:127.0.0.1']
+    const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2']
+    execFileSync('openssl', ['req', '-x509', ...kind, '-keyout', key, '-out', cert, ...subject], { stdio: 'ignore' })
+    const tls = { port: 0, cert: readFileSync(cert, 'utf8'), key: readFileSync(key, 'utf8') }
+    rmSync(folder, { recursive: true })
+    const secure = await startTestBroker({ listen: { bind: '127.0.0.1', mqttPort: 0, wsPort: 0, tls } })
+    const url = secure.broker.addresses.mqtts?.url ?? ''
+    const base = { url, clientId: '', password: await secure.token('admin', 'admin'), log: silentLog }
+    const believer = startMqttBus({ ...base, ca: tls.cert, clock: systemClock, chance: systemChance })
+    const doubter = startMqttBus({ ...base, clock: systemClock, chance: systemChance })
+    await eventually('the client that knows the certificate', () => believer.isConnected())
+    await eventually('the doubt of the other', () => doubter.lastError()?.includes('self-signed certificate'))
+    for (const one of [believer, doubter, secure]) await one.close()
+  })
+
   test('with listenLater lets nobody in before listen()', async () => {
     const later = await startTestBroker({ listenLater: true })
     expect(() => later.broker.addresses).toThrow('does not listen yet')
