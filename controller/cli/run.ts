@@ -78,9 +78,7 @@ const runWith = async (io: Io, client: Client, flags: RunFlags, words: readonly 
 /** Says in one line what the exit status alone does not. */
 const sayEnd = (io: Io, { task_id, state, reason, exit_code }: TaskDetails): void => {
   if (state === 'failed' && exit_code !== null && exit_code !== 126 && exit_code !== 127) return
-  io.err(
-    `skein: task ${task_id} ${state === 'failed' ? 'failed' : `is ${state.replace('_', ' ')}`}${reason ? `: ${plain(reason)}` : ''}\n`,
-  )
+  io.err(`skein: task ${task_id}: ${plain(reason ?? state)}\n`)
 }
 
 /** Ctrl-C cancels the task, and once more leaves it alone. A reader of the output who goes leaves too: the work goes on. */
