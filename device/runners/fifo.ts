@@ -10,12 +10,13 @@ export interface Fifo {
   close(): void
 }
 
-// As large as a pipe is by default. All pipes share it: bytes are copied out before the next read.
+// As large as a pipe is by default. All pipes share it.
 const chunk = Buffer.allocUnsafeSlow(64 * 1024)
 // As large as a pipe can be made without privileges: what was written before the drain began lies within.
 const maxPipeBytes = 1024 * 1024
 
-export const openFifo = (path: string, take: (bytes: Buffer) => void, failed: (error: Error) => void): Fifo => {
+/** `take` has to copy what it wants to keep: the bytes are overwritten by the next read. */
+export const openFifo = (path: string, take: (bytes: Uint8Array) => void, failed: (error: Error) => void): Fifo => {
   const fd = openSync(path, constants.O_RDWR | constants.O_NONBLOCK)
   let isPaused = false
   let isClosed = false
@@ -24,7 +25,7 @@ export const openFifo = (path: string, take: (bytes: Buffer) => void, failed: (e
     buffer: chunk,
     callback: (count: number, bytes: Uint8Array): boolean => {
       if (isClosed) return false
-      take(Buffer.from(bytes.subarray(0, count)))
+      take(bytes.subarray(0, count))
       return !isPaused
     },
   }
@@ -53,7 +54,7 @@ export const openFifo = (path: string, take: (bytes: Buffer) => void, failed: (e
         const count = readSome(fd)
         if (count === 0) return true
         total += count
-        take(Buffer.from(chunk.subarray(0, count)))
+        take(chunk.subarray(0, count))
       }
       // Somebody outside the run still writes into it: what the run itself wrote has been read.
       return true

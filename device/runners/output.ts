@@ -37,16 +37,17 @@ export const openOutput = ({ folder, hasPipes, journalled: known, watcher, log }
   const failed = (error: Error): void => log.warn({ err: error }, 'a pipe of a run cannot be read')
   const take =
     (stream: 'o' | 'e') =>
-    (bytes: Buffer): void => {
+    (bytes: Uint8Array): void => {
       const offset = next[stream]
       try {
+        // First of all: a daemon that is killed between its read and this write takes the bytes along.
         tail.append({ stream, offset, bytes })
       } catch (error) {
         // The bytes are still handed out: all that is lost is their safety until they are in the journal.
         log.warn({ err: error }, 'output cannot be kept on disk')
       }
       next[stream] += bytes.length
-      watcher.output(stream, offset, bytes)
+      watcher.output(stream, offset, Buffer.from(bytes))
     }
   const pipes: Fifo[] = []
   try {

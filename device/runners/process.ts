@@ -45,7 +45,7 @@ export const startProcessRunner = ({ folder, clock, log, env, pollMs = 1000 }: P
   const wake = openFifo(
     join(folder, '.wake'),
     (bytes) => {
-      const lines = (partial + bytes.toString('latin1')).split('\n')
+      const lines = (partial + Buffer.from(bytes).toString('latin1')).split('\n')
       partial = lines.pop() ?? ''
       for (const run of new Set(lines.map((line) => line.split(' ', 1)[0] ?? ''))) live.get(run)?.look()
     },
@@ -91,6 +91,7 @@ export const startProcessRunner = ({ folder, clock, log, env, pollMs = 1000 }: P
     const order = orderFor(path, orderText(setsid, line.argv, line.cwd))
     const live = watch(earlier, watcher, 'cannot_start: its shim did not begin', true)
     const failed = (error: unknown): void => {
+      shims.delete(run)
       claimNotStarted(path, 125, `cannot_start: ${textOf(error)}`)
       live.shimEnded()
     }
@@ -130,11 +131,7 @@ export const startProcessRunner = ({ folder, clock, log, env, pollMs = 1000 }: P
       } catch (error) {
         // No room, no descriptors: nothing was started, and if it can be written down, nothing ever will be.
         log.warn({ run: order.run, err: error }, 'run cannot be started')
-        try {
-          claimNotStarted(join(folder, order.run), 125, `cannot_start: ${textOf(error)}`)
-        } catch (unwritten) {
-          log.warn({ run: order.run, err: unwritten }, 'claim cannot be made')
-        }
+        if (!wasClosed(join(folder, order.run), `cannot_start: ${textOf(error)}`, log)) throw error
         return endedHandle(clock, watcher, { kind: 'not_started', code: 125, reason: `cannot_start: ${textOf(error)}` })
       }
     },
@@ -149,14 +146,14 @@ export const startProcessRunner = ({ folder, clock, log, env, pollMs = 1000 }: P
       live.get(run)?.release()
       try {
         releaseShim(join(folder, run))
+        const gone = markGone(join(folder, run))
+        if (!gone) return
+        const shim = shims.get(run)
+        if (shim) shim.once('exit', () => remove(gone))
+        else setImmediate(() => remove(gone))
       } catch (error) {
-        log.warn({ run, err: error }, 'shim cannot be released')
+        log.warn({ run, err: error }, 'run cannot be forgotten')
       }
-      const gone = markGone(join(folder, run))
-      if (!gone) return
-      const shim = shims.get(run)
-      if (shim) shim.once('exit', () => remove(gone))
-      else setImmediate(() => remove(gone))
     },
     leftovers: () => readdirSync(folder).filter((name) => !name.startsWith('.')),
     close: () => {
@@ -191,6 +188,16 @@ const markGone = (folder: string): string | undefined => {
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return undefined
     throw error
+  }
+}
+
+/** Claims a run that could not be started. False when a shim has it: then it runs, and must not be reported as anything else. */
+const wasClosed = (folder: string, reason: string, log: Log): boolean => {
+  try {
+    return claimNotStarted(folder, 125, reason)
+  } catch (error) {
+    log.warn({ folder, err: error }, 'claim cannot be made')
+    return true
   }
 }
 

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 export interface Frame {
   stream: 'o' | 'e'
   offset: number
-  bytes: Buffer
+  bytes: Uint8Array
 }
 
 type Offsets = { o: number; e: number }

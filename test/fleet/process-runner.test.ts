@@ -137,7 +137,7 @@ describe('startProcessRunner() starts', () => {
 
   test('with the environment of the order, none of the daemon, no signal ignored and no descriptor too many', async () => {
     process.env['SKEIN_TOKEN'] = 'secret'
-    const command = 'env; grep -E "^Sig(Ign|Blk)" /proc/self/status; ls /proc/$$/fd | tr "\\n" " "'
+    const command = 'env; grep -E "^Sig(Ign|Blk)" /proc/self/status; readlink /proc/$$/fd/*; true'
     const run = start({ command, env: { SKEIN_RUN: 'mine', stat: '$x `y`' } })
     expect(await endOf(run)).toEqual({ kind: 'exited', code: 0 })
     const lines = run.text('o').split('\n')
@@ -145,7 +145,8 @@ describe('startProcessRunner() starts', () => {
     const names = lines.filter((text) => text.includes('=')).map((text) => text.split('=', 1)[0])
     expect(names.filter((name) => name === 'SKEIN_TOKEN' || name === 'SKEIN_SHIM' || name === 'OLDPWD')).toEqual([])
     expect(lines.filter((text) => text.startsWith('Sig'))).toEqual(['SigBlk:\t0000000000000000', 'SigIgn:\t0000000000000000'])
-    expect(lines.at(-1)?.trim()).toBe('0 1 2')
+    const open = lines.filter((text) => text.startsWith(`${runs}/`) && text !== join(runs, 'r-1', 'work'))
+    expect(open).toEqual([join(runs, 'r-1', 'out'), join(runs, 'r-1', 'err')])
     delete process.env['SKEIN_TOKEN']
   })
 
@@ -173,6 +174,12 @@ describe('startProcessRunner() starts', () => {
       expect(run.calls).toEqual(['ended'])
       expect(await endOf(adopt(`r-${i}`))).toEqual(run.end)
     }
+  })
+
+  test('nothing when the system refuses, and says so', async () => {
+    const run = start({ command: 'true', env: { TOO_LONG: 'x'.repeat(200_000) } })
+    expect(await endOf(run)).toEqual({ kind: 'not_started', code: 125, reason: 'cannot_start: spawn E2BIG' })
+    expect(await endOf(adopt('r-1'))).toEqual(run.end)
   })
 
   test('a program in another folder, or by a path relative to it', async () => {
