@@ -27,6 +27,9 @@ export const startTestBroker = async (options: Partial<BrokerOptions> = {}): Pro
     listen: { bind: '127.0.0.1', mqttPort: 0, wsPort: 0 },
     log: silentLog,
     ...options,
+  }).catch(async (error: unknown) => {
+    await rm(folder, { recursive: true, force: true })
+    throw error
   })
   let issued = 0
   return {
