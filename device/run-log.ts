@@ -3,7 +3,7 @@ import type { LogRecord, Stream } from '../schemas/log.ts'
 import { maxChunkBytes, maxRecordBytes } from '../schemas/log.ts'
 import { type Options, optionDefaults } from '../schemas/task.ts'
 import type { Journal, JournalRun } from './journal.ts'
-import { createCutter, type Piece } from './log-cutter.ts'
+import { createCutter, type DroppedPiece, type Piece } from './log-cutter.ts'
 
 export interface RunLogDeps {
   options: Options
@@ -17,6 +17,8 @@ export interface RunLogDeps {
 
 /** What is shown at once is worth a wait of this long for company. */
 const gatherMs = 50
+/** With this much waiting it is stored at once. */
+const storeAtBytes = 128 * 1024
 /** More than this waits for the disk: the program is to wait too. */
 export const pendingLimitBytes = 1024 * 1024
 
@@ -39,8 +41,13 @@ export const createRunLog = (deps: RunLogDeps) => {
 
   const add = (stream: Stream, pieces: readonly Piece[]): void => {
     for (const piece of pieces) {
+      const last = pending.at(-1)
+      if (piece.dropped && last?.stream === stream && last.piece.dropped) {
+        last.piece = merged(last.piece, piece)
+        continue
+      }
       pending.push({ stream, piece })
-      pendingBytes += piece.dropped ? 0 : piece.bytes
+      pendingBytes += weightOf(piece)
     }
   }
 
@@ -55,7 +62,7 @@ export const createRunLog = (deps: RunLogDeps) => {
   return {
     push: (stream: 'o' | 'e', bytes: Uint8Array): void => {
       add(stream, cutters[stream].push(bytes, deps.now()))
-      if (pendingBytes >= maxChunkBytes) deps.wantsStore()
+      if (pendingBytes >= storeAtBytes) deps.wantsStore()
       else gather()
     },
     /** Skein's own word in the log. */
@@ -76,7 +83,7 @@ export const createRunLog = (deps: RunLogDeps) => {
       const chunk = openChunk(deps.journal, row.run_id)
       const taking = pending
       pending = []
-      taken.push(...taking)
+      taken = taken.concat(taking)
       for (const { stream, piece } of taking) {
         const bytes = piece.bytes
         if (stream === 'o') next.out_bytes += bytes
@@ -110,7 +117,7 @@ export const createRunLog = (deps: RunLogDeps) => {
       return next
     },
     stored: (): void => {
-      for (const { piece } of taken) pendingBytes -= piece.dropped ? 0 : piece.bytes
+      for (const { piece } of taken) pendingBytes -= weightOf(piece)
       taken = []
     },
     putBack: (): void => {
@@ -121,6 +128,16 @@ export const createRunLog = (deps: RunLogDeps) => {
   }
 }
 export type RunLog = ReturnType<typeof createRunLog>
+
+/** Two counts of dropped bytes that stand beside each other are one. */
+const merged = (a: DroppedPiece, b: DroppedPiece): DroppedPiece => ({
+  ...b,
+  dropped: { lines: b.dropped.lines, bytes: a.dropped.bytes + b.dropped.bytes },
+  bytes: a.bytes + b.bytes,
+})
+
+/** What a piece takes in memory: short lines are mostly overhead. */
+const weightOf = (piece: Piece): number => (piece.dropped ? 0 : piece.bytes) + 64
 
 /** Collects records into chunks that fit in a message each, and journals them. */
 const openChunk = (journal: Journal, run: string) => {
