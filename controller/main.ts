@@ -7,6 +7,7 @@ import { startMqttBus } from '../base/mqtt-bus.ts'
 import { tellParent } from '../base/parent.ts'
 import { runPart } from '../base/part.ts'
 import { pathsIn } from '../base/paths.ts'
+import { controllerClientId } from '../schemas/client-ids.ts'
 import { instant } from '../schemas/ids.ts'
 import { topicOf } from '../schemas/topics.ts'
 import { openTokenKey } from './identity/keys.ts'
@@ -35,7 +36,7 @@ await runPart('controller', async (config, log) => {
   const bus = lifetime.own(
     startMqttBus({
       url: config.url ?? 'mqtt://127.0.0.1:1883',
-      clientId: `${config.fleet}-controller`,
+      clientId: controllerClientId(config.fleet),
       username: 'controller',
       password: given ?? own,
       will: () => ({

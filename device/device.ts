@@ -5,6 +5,7 @@ import type { Log } from '../base/log.ts'
 import { startMqttBus } from '../base/mqtt-bus.ts'
 import { devicePathsIn } from '../base/paths.ts'
 import { version } from '../base/version.ts'
+import { deviceClientId } from '../schemas/client-ids.ts'
 import { instant } from '../schemas/ids.ts'
 import { topicOf } from '../schemas/topics.ts'
 import { createDeviceCore } from './core.ts'
@@ -40,7 +41,7 @@ export const startDevice = async (options: DeviceOptions) => {
   const runner = startProcessRunner({ folder: paths.runs, clock, log, env: options.env })
   const bus = startMqttBus({
     url: options.url,
-    clientId: `${fleet}-${name}`,
+    clientId: deviceClientId(fleet, name),
     username: name,
     password: options.token,
     will: () => ({
