@@ -7,4 +7,6 @@ const longestPath = 107
 
 /** Where the socket really is: at its own path, or, if that is too long, at one that both sides can work out. */
 export const socketPathOf = (wanted: string): string =>
-  Buffer.byteLength(wanted) <= longestPath ? wanted : join(tmpdir(), `skein-${createHash('sha256').update(wanted).digest('hex').slice(0, 24)}.sock`)
+  Buffer.byteLength(wanted) <= longestPath
+    ? wanted
+    : join(tmpdir(), `skein-${createHash('sha256').update(wanted).digest('hex').slice(0, 24)}.sock`)

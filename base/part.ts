@@ -43,4 +43,3 @@ export const runPart = async <P extends Part>(
     process.exit(1)
   }
 }
-

@@ -1,4 +1,4 @@
-import { type TokenKey } from './identity/keys.ts'
+import type { TokenKey } from './identity/keys.ts'
 import { readToken } from './identity/tokens.ts'
 import type { Store } from './store/store.ts'
 

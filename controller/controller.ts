@@ -97,23 +97,52 @@ export const startController = async (deps: ControllerDeps): Promise<Controller>
     raiseEpoch,
     roomFor: dispatcher.roomFor,
   })
-  const watch = createWatch({ fleetName, store, fleet, effects, execution, dispatcher, commits, clock, log, heartbeatMs, isConnected: bus.isConnected })
+  const watch = createWatch({
+    fleetName,
+    store,
+    fleet,
+    effects,
+    execution,
+    dispatcher,
+    commits,
+    clock,
+    log,
+    heartbeatMs,
+    isConnected: bus.isConnected,
+  })
   const intake = createIntake({ store, fleet, effects, dispatcher, clock, chance })
-  const ask = createOperations({ fleetName, store, fleet, effects, execution, intake, views, commits, clock, log, epoch: () => epoch })
+  const ask = createOperations({
+    fleetName,
+    store,
+    fleet,
+    effects,
+    execution,
+    intake,
+    views,
+    commits,
+    clock,
+    log,
+    epoch: () => epoch,
+  })
 
   /** Reads a message of a device through its schema and hands it on; what does not fit is logged and dropped. */
-  const from = <T>(schema: z.ZodType<T>, take: (device: string, value: T, bytes: number) => Promise<void> | void) => (message: Message) => {
-    const device = readTopic(fleetName, message.topic)?.params['device']
-    if (device === undefined) return
-    const value = schema.safeParse(readJson(message.payload))
-    if (!value.success) {
-      log.warn({ topic: message.topic, problem: z.prettifyError(value.error) }, 'message from a device does not fit')
-      return
+  const from =
+    <T>(schema: z.ZodType<T>, take: (device: string, value: T, bytes: number) => Promise<void> | void) =>
+    (message: Message) => {
+      const device = readTopic(fleetName, message.topic)?.params['device']
+      if (device === undefined) return
+      const value = schema.safeParse(readJson(message.payload))
+      if (!value.success) {
+        log.warn({ topic: message.topic, problem: z.prettifyError(value.error) }, 'message from a device does not fit')
+        return
+      }
+      Promise.resolve(take(device, value.data, message.payload.length)).catch((error: unknown) =>
+        log.error(
+          { err: error, topic: message.topic },
+          'message from a device could not be stored; the device will send it again',
+        ),
+      )
     }
-    Promise.resolve(take(device, value.data, message.payload.length)).catch((error: unknown) =>
-      log.error({ err: error, topic: message.topic }, 'message from a device could not be stored; the device will send it again'),
-    )
-  }
 
   await bus.subscribe(filterOf(fleetName, 'deviceState'), from(DeviceState, exchange.state))
   await bus.subscribe(filterOf(fleetName, 'deviceHello'), from(Hello, exchange.hello))

@@ -63,7 +63,10 @@ export const createEffects = (deps: EffectsDeps) => {
     deps.bus.publish(topicOf(deps.fleet, 'deviceCommand', { device, verb }), JSON.stringify(command), { qos: 1 })
   }
 
-  const sendEvents = (kind: EventKind, list: readonly { type: string; subject: string; data: Record<string, unknown> }[]): void => {
+  const sendEvents = (
+    kind: EventKind,
+    list: readonly { type: string; subject: string; data: Record<string, unknown> }[],
+  ): void => {
     if (list.length === 0) return
     const now = deps.clock.now()
     const events: SkeinEvent[] = list.map((one) => ({
@@ -86,7 +89,8 @@ export const createEffects = (deps: EffectsDeps) => {
       const topics = followers.get(taskId)
       if (!topics) continue
       const output = deps.show(taskId)
-      for (const [topic, id] of topics) deps.bus.publish(topic, JSON.stringify({ id, ok: true, event: 'task', output }), { qos: 1 })
+      for (const [topic, id] of topics)
+        deps.bus.publish(topic, JSON.stringify({ id, ok: true, event: 'task', output }), { qos: 1 })
       if (task.ended_at !== null) followers.delete(taskId)
     }
   }
@@ -126,9 +130,18 @@ export const createEffects = (deps: EffectsDeps) => {
       for (const one of messages) deps.bus.publish(one.topic, one.payload, { qos: 1, retain: one.retain })
       for (const one of commands) sendCommand(one.device, one.verb, one.body as never) // `command` took verb and body together
       for (const [device, list] of orders) for (const part of inMessages(list)) sendCommand(device, 'run', { runs: part })
-      for (const [device, list] of cancels) for (const part of inMessages([...list])) sendCommand(device, 'cancel', { runs: part })
-      const taskEvents = [...tasks.values()].map((task) => ({ type: `skein.task.${task.state}`, subject: task.task_id, data: taskFacts(task) }))
-      const runEvents = [...runs.values()].map((run) => ({ type: `skein.run.${run.state}`, subject: run.run_id, data: runFacts(run) }))
+      for (const [device, list] of cancels)
+        for (const part of inMessages([...list])) sendCommand(device, 'cancel', { runs: part })
+      const taskEvents = [...tasks.values()].map((task) => ({
+        type: `skein.task.${task.state}`,
+        subject: task.task_id,
+        data: taskFacts(task),
+      }))
+      const runEvents = [...runs.values()].map((run) => ({
+        type: `skein.run.${run.state}`,
+        subject: run.run_id,
+        data: runFacts(run),
+      }))
       sendEvents('task', taskEvents)
       sendEvents('run', runEvents)
       for (const one of others) sendEvents(one.kind, [one])

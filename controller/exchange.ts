@@ -115,7 +115,8 @@ export const createExchange = (deps: ExchangeDeps) => {
         device.isConnected = true
         device.isReady = true
         device.nonce = hello.nonce
-        if (!wasReady) effects.event('device', 'skein.device.online', name, { device: name, state: 'online', session: hello.session })
+        if (!wasReady)
+          effects.event('device', 'skein.device.online', name, { device: name, state: 'online', session: hello.session })
         effects.command(name, 'welcome', welcome(device, hello))
         deps.roomFor(name)
       }),
@@ -279,7 +280,16 @@ export const createExchange = (deps: ExchangeDeps) => {
     const taskId = one.task ?? one.run
     const attempt = Number(/-(\d+)$/.exec(one.run)?.[1] ?? 1)
     if (!store.tasks.get(taskId)) {
-      const body = { type: 'command', payload: {}, priority: 'medium', source: 'adopted', target: { device }, options: {}, metadata: {}, tags: [] }
+      const body = {
+        type: 'command',
+        payload: {},
+        priority: 'medium',
+        source: 'adopted',
+        target: { device },
+        options: {},
+        metadata: {},
+        tags: [],
+      }
       const task = store.tasks.insert(
         {
           task_id: taskId,

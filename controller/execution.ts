@@ -72,11 +72,26 @@ export const createExecution = ({ store, fleet, effects, clock, chance, heartbea
     if (!task || isTaskOver(task.state)) return
     const cancelled = task.cancel_requested_at !== null
     const state = run.state as TerminalRunState // callers pass runs that are over
-    const next = afterRun({ state, reason: run.reason, tries: run.tries }, bodyOf(task).options, cancelled, clock.now(), chance.random())
+    const next = afterRun(
+      { state, reason: run.reason, tries: run.tries },
+      bodyOf(task).options,
+      cancelled,
+      clock.now(),
+      chance.random(),
+    )
     if (next.kind === 'end') return endPart(task, next.as, next.reason, run.exit_code)
-    store.queue.add({ task_id: task.task_id, lane: run.lane, rank: task.rank, tries: run.tries, due_at: next.dueAt, expires_at: null })
+    store.queue.add({
+      task_id: task.task_id,
+      lane: run.lane,
+      rank: task.rank,
+      tries: run.tries,
+      due_at: next.dueAt,
+      expires_at: null,
+    })
     store.runs.note({ task_id: task.task_id, run_id: run.run_id, at: clock.now(), state: 'queued', reason: next.reason })
-    const others = task.open > 1 && [...fleet.leases.values()].some((lease) => lease.run.task_id === task.task_id && !isRunOver(lease.run.state))
+    const others =
+      task.open > 1 &&
+      [...fleet.leases.values()].some((lease) => lease.run.task_id === task.task_id && !isRunOver(lease.run.state))
     saveTask({ ...task, state: others ? task.state : taskTransition(task.state, { kind: 'retry' }), reason: next.reason })
   }
 
@@ -161,9 +176,13 @@ export const createExecution = ({ store, fleet, effects, clock, chance, heartbea
       const changed = applyReport(run, change, clock.now())
       if (!changed) return
       const superseded = wasOver && run.state === 'lost' && (store.tasks.get(run.task_id)?.attempt ?? run.attempt) > run.attempt
-      const stored = superseded && changed.late ? { ...changed, late: JSON.stringify({ ...JSON.parse(changed.late), reason: 'superseded' }) } : changed
+      const stored =
+        superseded && changed.late
+          ? { ...changed, late: JSON.stringify({ ...JSON.parse(changed.late), reason: 'superseded' }) }
+          : changed
       saveRun(stored)
-      if (wasUnknown && !wasOver) store.runs.note({ task_id: run.task_id, run_id: run.run_id, at: clock.now(), state: stored.state, reason: 'heard again' })
+      if (wasUnknown && !wasOver)
+        store.runs.note({ task_id: run.task_id, run_id: run.run_id, at: clock.now(), state: stored.state, reason: 'heard again' })
       if (wasOver) {
         if (stored.confirmed !== 0) fleet.release(stored)
         return

@@ -29,17 +29,21 @@ export const createIntake = ({ store, fleet, effects, dispatcher, clock, chance 
     if (task.idempotency_key !== undefined) {
       const known = store.tasks.byKey(by, task.idempotency_key)
       if (known && known.fingerprint !== fingerprint) {
-        return refused('conflict', `idempotency_key "${task.idempotency_key}" belongs to task ${known.task_id}, which has another body`, [
-          { field: 'idempotency_key', code: 'conflict', message: `is taken by task ${known.task_id} with another body` },
-        ])
+        return refused(
+          'conflict',
+          `idempotency_key "${task.idempotency_key}" belongs to task ${known.task_id}, which has another body`,
+          [{ field: 'idempotency_key', code: 'conflict', message: `is taken by task ${known.task_id} with another body` }],
+        )
       }
       if (known) return accepted({ row: known, isNew: false })
     }
     const lanes = lanesFor(task, fleet)
     if (lanes.length === 0) {
-      return refused('no_match', 'target.selector matches no device that could take the task now, and a fan-out is fixed when it is accepted', [
-        { field: 'target.selector', code: 'no_match', message: 'matches no device' },
-      ])
+      return refused(
+        'no_match',
+        'target.selector matches no device that could take the task now, and a fan-out is fixed when it is accepted',
+        [{ field: 'target.selector', code: 'no_match', message: 'matches no device' }],
+      )
     }
     const now = clock.now()
     const rank = priorities.indexOf(task.priority)
@@ -94,7 +98,10 @@ const lanesFor = (task: TaskInput, fleet: Fleet): string[] => {
 }
 
 /** A digest that does not depend on the order of keys. */
-const fingerprintOf = (task: TaskInput): string => createHash('sha256').update(JSON.stringify(sorted(task))).digest('hex')
+const fingerprintOf = (task: TaskInput): string =>
+  createHash('sha256')
+    .update(JSON.stringify(sorted(task)))
+    .digest('hex')
 
 const sorted = (value: unknown): unknown => {
   if (Array.isArray(value)) return value.map(sorted)

@@ -23,7 +23,11 @@ await runPart('controller', async (config, log) => {
   const paths = pathsIn(config.data)
   const key = await openTokenKey(paths)
   await issueLocalTokens({ paths, key, fleet: config.fleet, devices: [], now: Date.now() })
-  const given = config.token ?? (config.token_file !== undefined && config.token_file !== paths.controllerToken ? readFileSync(config.token_file, 'utf8').trim() : undefined)
+  const given =
+    config.token ??
+    (config.token_file !== undefined && config.token_file !== paths.controllerToken
+      ? readFileSync(config.token_file, 'utf8').trim()
+      : undefined)
   const own = await issueToken(key, {
     subject: 'controller',
     role: 'controller',

@@ -3,13 +3,12 @@ import type { GroupCommit } from '../base/group-commit.ts'
 import type { Log } from '../base/log.ts'
 import { version } from '../base/version.ts'
 import { accepted, type Outcome, refused } from '../schemas/errors.ts'
-import { refusalOf } from '../schemas/faults.ts'
-import { isTaskOver } from '../schemas/task-states.ts'
-import { type InputOf, isOperation, mayAsk, operationNames, operations, type OperationName } from '../schemas/operations.ts'
-import { nearest } from '../schemas/faults.ts'
+import { nearest, refusalOf } from '../schemas/faults.ts'
+import { type InputOf, isOperation, mayAsk, type OperationName, operationNames, operations } from '../schemas/operations.ts'
 import { maxOutputBytes } from '../schemas/request.ts'
 import { matches, parseSelector } from '../schemas/selector.ts'
 import { priorities, readTask } from '../schemas/task.ts'
+import { isTaskOver } from '../schemas/task-states.ts'
 import type { Ask, Asker } from './asking.ts'
 import type { Effects } from './effects.ts'
 import type { Execution } from './execution.ts'
@@ -41,7 +40,9 @@ export const createOperations = (deps: OperationsDeps): Ask => {
 
   const withTask = (id: string, use: (task: TaskRow) => Outcome<unknown>): Outcome<unknown> => {
     const task = store.tasks.get(id)
-    return task ? use(task) : refused('not_found', `there is no task "${id}"`, [{ field: 'task_id', code: 'not_found', message: 'names no task' }])
+    return task
+      ? use(task)
+      : refused('not_found', `there is no task "${id}"`, [{ field: 'task_id', code: 'not_found', message: 'names no task' }])
   }
 
   /** Pages of what is listed by `n`: as many as are asked for and fit in a message. */
@@ -120,7 +121,12 @@ export const createOperations = (deps: OperationsDeps): Ask => {
         const isLost = run.ended_at !== null && fleet.devices.get(run.device)?.row.journal !== run.journal
         // The rest was on a device that no longer has its memory: the hole is shown where the lines would be.
         if (isLost && ended.last_seq > stored.last_seq && (records.at(-1)?.[0] ?? input.after) === stored.last_seq) {
-          const hole = { from: stored.last_seq + 1, to: ended.last_seq, lines: ended.lines - stored.lines, bytes: ended.bytes - stored.bytes }
+          const hole = {
+            from: stored.last_seq + 1,
+            to: ended.last_seq,
+            lines: ended.lines - stored.lines,
+            bytes: ended.bytes - stored.bytes,
+          }
           records.push([ended.last_seq, run.ended_at ?? 0, 's', { dropped: { ...hole, reason: 'journal_lost' } }])
         }
         const next = records.at(-1)?.[0] ?? input.after
@@ -130,7 +136,9 @@ export const createOperations = (deps: OperationsDeps): Ask => {
     'device.list': (_, input) => {
       const selector = parseSelector(input.selector ?? '')
       if (input.selector && !selector.ok) {
-        return refused('invalid', `selector: ${selector.reason}`, [{ field: 'selector', code: 'invalid_selector', message: selector.reason }])
+        return refused('invalid', `selector: ${selector.reason}`, [
+          { field: 'selector', code: 'invalid_selector', message: selector.reason },
+        ])
       }
       const start = input.cursor === undefined ? 0 : Number(input.cursor)
       if (!Number.isSafeInteger(start)) return badCursor
@@ -141,7 +149,12 @@ export const createOperations = (deps: OperationsDeps): Ask => {
         .filter((device) => !input.state || input.state.includes(device.state))
         .map((device, index) => ({ device, index }))
         .slice(start)
-      const { shown, cursor } = page(wanted, input.limit, ({ device }) => device, ({ index }) => index + 1)
+      const { shown, cursor } = page(
+        wanted,
+        input.limit,
+        ({ device }) => device,
+        ({ index }) => index + 1,
+      )
       return accepted({ devices: shown, cursor })
     },
     'device.get': (_, input) => {
@@ -173,7 +186,10 @@ export const createOperations = (deps: OperationsDeps): Ask => {
     }
     const role = store.tokens.ofSubject(asker.subject)?.role
     if (role === undefined || !mayAsk(role, name)) {
-      const message = role === undefined ? `"${asker.subject}" has no token here` : `role ${role} may not ask for ${name}; ${operations[name].role} may`
+      const message =
+        role === undefined
+          ? `"${asker.subject}" has no token here`
+          : `role ${role} may not ask for ${name}; ${operations[name].role} may`
       if (role !== undefined || asker.door === 'mqtt') audit(asker, name, 'forbidden')
       return refused('forbidden', message)
     }
@@ -194,7 +210,9 @@ export const createOperations = (deps: OperationsDeps): Ask => {
   }
 }
 
-const badCursor = refused('invalid', 'cursor: is not one that was given out', [{ field: 'cursor', code: 'invalid_cursor', message: 'is not one that was given out' }])
+const badCursor = refused('invalid', 'cursor: is not one that was given out', [
+  { field: 'cursor', code: 'invalid_cursor', message: 'is not one that was given out' },
+])
 
 const withSource = (raw: Record<string, unknown>, asker: Asker): Record<string, unknown> =>
   raw['source'] === undefined ? { ...raw, source: asker.door } : raw

@@ -41,7 +41,11 @@ export const createWatch = (deps: WatchDeps) => {
   const look = (lease: Lease): void => {
     const { run } = lease
     const age = clock.mono() - lease.namedAtMono
-    if (run.cancel_requested_at !== null && !isRunOver(run.state) && clock.now() - run.cancel_requested_at >= cancelUnconfirmedAfterMs) {
+    if (
+      run.cancel_requested_at !== null &&
+      !isRunOver(run.state) &&
+      clock.now() - run.cancel_requested_at >= cancelUnconfirmedAfterMs
+    ) {
       return execution.end(run, 'cancelled', 'cancelled, not confirmed by the device yet', 0)
     }
     if (!isRunOver(run.state)) {
@@ -65,9 +69,18 @@ export const createWatch = (deps: WatchDeps) => {
   const giveUp = (device: FleetDevice): void => {
     device.isConnected = false
     device.isReady = false
-    const state = { state: 'offline', session: device.row.session, at: instant(clock.now()), reason: 'given up by the controller' }
+    const state = {
+      state: 'offline',
+      session: device.row.session,
+      at: instant(clock.now()),
+      reason: 'given up by the controller',
+    }
     effects.message(topicOf(deps.fleetName, 'deviceState', { device: device.row.name }), JSON.stringify(state), true)
-    effects.event('device', 'skein.device.offline', device.row.name, { device: device.row.name, state: 'offline', reason: state.reason })
+    effects.event('device', 'skein.device.offline', device.row.name, {
+      device: device.row.name,
+      state: 'offline',
+      reason: state.reason,
+    })
   }
 
   return {
@@ -83,7 +96,8 @@ export const createWatch = (deps: WatchDeps) => {
           const now = clock.now()
           for (const lease of [...fleet.leases.values()]) look(lease)
           for (const device of fleet.devices.values()) {
-            if (device.isConnected && clock.mono() - device.heardAtMono >= silentAfterMs(heartbeatMs) + givenUpAfterMs) giveUp(device)
+            if (device.isConnected && clock.mono() - device.heardAtMono >= silentAfterMs(heartbeatMs) + givenUpAfterMs)
+              giveUp(device)
           }
           for (const waiting of store.queue.expired(now)) execution.expire(waiting)
           for (const waiting of store.queue.due(now)) {
@@ -96,7 +110,9 @@ export const createWatch = (deps: WatchDeps) => {
             dispatcher.all()
           }
         })
-        .catch((error: unknown) => log.error({ err: error }, 'what time brought about could not be stored; tried again in a second'))
+        .catch((error: unknown) =>
+          log.error({ err: error }, 'what time brought about could not be stored; tried again in a second'),
+        )
     },
   }
 }

@@ -1,4 +1,4 @@
-import { Command, commandBodies, type CommandBody, type Verb, verbs } from '../schemas/exchange.ts'
+import { Command, type CommandBody, commandBodies, type Verb, verbs } from '../schemas/exchange.ts'
 
 export type Admitted = { [V in Verb]: { verb: V; epoch: number; body: CommandBody<V> } }[Verb]
 export type Admission = { ok: true; command: Admitted } | { ok: false; reason: string }

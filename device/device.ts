@@ -12,8 +12,8 @@ import { createDeviceCore } from './core.ts'
 import { hostMetricsOf, readHostFacts } from './host-metrics.ts'
 import { openJournal } from './journal.ts'
 import { openLocalSocket } from './local-socket.ts'
-import { readBootId } from './runners/process-table.ts'
 import { startProcessRunner } from './runners/process.ts'
+import { readBootId } from './runners/process-table.ts'
 
 export interface DeviceOptions {
   name: string
@@ -46,7 +46,12 @@ export const startDevice = async (options: DeviceOptions) => {
     password: options.token,
     will: () => ({
       topic: topicOf(fleet, 'deviceState', { device: name }),
-      payload: JSON.stringify({ state: 'offline', session: journal.nextSession(), at: instant(clock.now()), reason: 'connection lost' }),
+      payload: JSON.stringify({
+        state: 'offline',
+        session: journal.nextSession(),
+        at: instant(clock.now()),
+        reason: 'connection lost',
+      }),
       retain: true,
       qos: 1,
     }),
@@ -110,7 +115,8 @@ export const startDevice = async (options: DeviceOptions) => {
     /** Ends everything that runs, within its grace, and leaves. */
     shutdown: async (): Promise<void> => {
       await core.shutdown()
-      for (let waited = 0; waited < farewellMs && bus.isConnected() && journal.openStreams().length > 0; waited += 50) await sleep(clock, 50)
+      for (let waited = 0; waited < farewellMs && bus.isConnected() && journal.openStreams().length > 0; waited += 50)
+        await sleep(clock, 50)
       core.farewell()
       await sleep(clock, 20)
       await end()

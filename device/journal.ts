@@ -50,7 +50,9 @@ export const openJournal = (file: string) => createJournal(openDatabase(file, [{
  */
 export const createJournal = (db: Db) => {
   const getMeta = db.prepare<[string], { value: string }>('select value from meta where key = ?')
-  const setMeta = db.prepare<[string, string]>('insert into meta (key, value) values (?, ?) on conflict (key) do update set value = excluded.value')
+  const setMeta = db.prepare<[string, string]>(
+    'insert into meta (key, value) values (?, ?) on conflict (key) do update set value = excluded.value',
+  )
   const meta = (key: string): string | undefined => getMeta.get(key)?.value
   const number = (key: string): number => Number(meta(key) ?? 0)
 
@@ -73,7 +75,9 @@ export const createJournal = (db: Db) => {
   const putStream = db.prepare<[string, number, number]>(
     'insert into stream (name, last, acked) values (?, ?, ?) on conflict (name) do update set last = excluded.last, acked = excluded.acked',
   )
-  const openStreams = db.prepare<[], { name: string; last: number; acked: number }>('select name, last, acked from stream where acked < last')
+  const openStreams = db.prepare<[], { name: string; last: number; acked: number }>(
+    'select name, last, acked from stream where acked < last',
+  )
   const put = db.prepare<[string, number, number, number, number, number, string]>(
     'insert or replace into record (stream, seq, first, lines, bytes, size, body) values (?, ?, ?, ?, ?, ?, ?)',
   )
@@ -86,8 +90,12 @@ export const createJournal = (db: Db) => {
   const largest = db.prepare<[], { stream: string }>(
     `select stream from record where stream like 'log:%' group by stream order by sum(size) desc limit 1`,
   )
-  const oldest = db.prepare<[string], JournalRecord>('select seq, first, lines, bytes, body from record where stream = ? order by seq limit 64')
-  const unsentOf = db.prepare<[string], { body: string }>(`select body from record where stream = 'runs' and body like '%"' || ? || '"%'`)
+  const oldest = db.prepare<[string], JournalRecord>(
+    'select seq, first, lines, bytes, body from record where stream = ? order by seq limit 64',
+  )
+  const unsentOf = db.prepare<[string], { body: string }>(
+    `select body from record where stream = 'runs' and body like '%"' || ? || '"%'`,
+  )
 
   if (meta('journal') === undefined) {
     setMeta.run('journal', randomUUID())
@@ -191,7 +199,12 @@ export const createJournal = (db: Db) => {
         lines += before ? before.lines : row.lines
         bytes += before ? before.bytes : row.bytes
       }
-      const marker: LogRecord = [tail.seq, now, 's', { dropped: { from: head.first, to: tail.seq, lines, bytes, reason: 'spool_full' } }]
+      const marker: LogRecord = [
+        tail.seq,
+        now,
+        's',
+        { dropped: { from: head.first, to: tail.seq, lines, bytes, reason: 'spool_full' } },
+      ]
       const body = JSON.stringify([marker])
       drop.run(name, tail.seq)
       put.run(name, tail.seq, head.first, 0, 0, body.length, body)

@@ -1,7 +1,7 @@
+import { doublingMs } from '../base/backoff.ts'
 import type { Bus, Message } from '../base/bus.ts'
 import type { Chance } from '../base/chance.ts'
 import type { Clock, Timer } from '../base/clock.ts'
-import { doublingMs } from '../base/backoff.ts'
 import type { GroupCommit } from '../base/group-commit.ts'
 import type { Log } from '../base/log.ts'
 import { type Ack, ControllerState, type DeviceState, type Hello, type RunOrder, type Welcome } from '../schemas/exchange.ts'
@@ -81,7 +81,9 @@ export const createLink = (deps: LinkDeps) => {
       mono_ms: clock.mono(),
       at: instant(clock.now()),
       streams,
-      runs: journal.openRuns().map((run) => ({ run: run.run_id, ...(run.task_id ? { task: run.task_id } : {}), state: run.state })),
+      runs: journal
+        .openRuns()
+        .map((run) => ({ run: run.run_id, ...(run.task_id ? { task: run.task_id } : {}), state: run.state })),
       labels,
       capacity: deps.capacity,
       version: deps.version,
@@ -207,7 +209,8 @@ export const createLink = (deps: LinkDeps) => {
       await bus.subscribe(filterOf(fleet, 'deviceCommand', { device }), command)
       await bus.subscribe(filterOf(fleet, 'controllerState'), (message) => {
         const state = ControllerState.safeParse(readJson(message.payload))
-        if (state.success && state.data.state === 'online' && welcomedEpoch !== null && state.data.epoch > welcomedEpoch) sayHelloSoon()
+        if (state.success && state.data.state === 'online' && welcomedEpoch !== null && state.data.epoch > welcomedEpoch)
+          sayHelloSoon()
         // Before the first welcome: the hello may have gone out when nobody listened.
         if (state.success && state.data.state === 'online' && !message.retained && welcomedEpoch === null) sayHelloSoon()
       })
@@ -221,7 +224,12 @@ export const createLink = (deps: LinkDeps) => {
     wake: (): void => sender.pump(),
     controllerNow,
     isWelcomed: (): boolean => welcomedEpoch !== null,
-    status: () => ({ connected: bus.isConnected(), welcomed: welcomedEpoch !== null, epoch: journal.epoch(), session: journal.session() }),
+    status: () => ({
+      connected: bus.isConnected(),
+      welcomed: welcomedEpoch !== null,
+      epoch: journal.epoch(),
+      session: journal.session(),
+    }),
     /** Whether acknowledgements come: if not, holding back the programs would not help. */
     isFlowing: (): boolean => welcomedEpoch !== null && sender.isFlowing(),
     close: (reason: string): void => {

@@ -11,7 +11,10 @@ const maxLineBytes = 64 * 1024
  * Opens the socket by which the machine's own people talk to the device, controller or not: a JSON object a line, `{"command":
  * "status"}`, answered by a line `{ok, output | error}`. Who may use it is decided by the folder's mode.
  */
-export const openLocalSocket = async (wanted: string, answers: LocalAnswers): Promise<{ path: string; close(): Promise<void> }> => {
+export const openLocalSocket = async (
+  wanted: string,
+  answers: LocalAnswers,
+): Promise<{ path: string; close(): Promise<void> }> => {
   const path = socketPathOf(wanted)
   // The journal's lock says that no other daemon of this device lives: what is there is left over.
   if (existsSync(path)) unlinkSync(path)
@@ -49,9 +52,16 @@ const answer = (answers: LocalAnswers, line: string): unknown => {
   try {
     const asked = JSON.parse(line) as { command?: unknown } // only its command is looked at, and that is checked
     const give = typeof asked?.command === 'string' && Object.hasOwn(answers, asked.command) ? answers[asked.command] : undefined
-    if (!give) return { ok: false, error: { code: 'unknown_operation', message: `commands are ${Object.keys(answers).join(', ')}` } }
+    if (!give)
+      return { ok: false, error: { code: 'unknown_operation', message: `commands are ${Object.keys(answers).join(', ')}` } }
     return { ok: true, output: give() }
   } catch (error) {
-    return { ok: false, error: { code: 'invalid', message: `a command is a JSON object on one line: ${error instanceof Error ? error.message : ''}` } }
+    return {
+      ok: false,
+      error: {
+        code: 'invalid',
+        message: `a command is a JSON object on one line: ${error instanceof Error ? error.message : ''}`,
+      },
+    }
   }
 }

@@ -27,7 +27,9 @@ export const endOfRun = (end: RunEnd, stopFor: StopReason | null, timeoutSeconds
   }
   switch (end.kind) {
     case 'exited':
-      return end.code === 0 ? { state: 'succeeded', exit_code: 0 } : { state: 'failed', reason: `exited with ${end.code}`, exit_code: end.code }
+      return end.code === 0
+        ? { state: 'succeeded', exit_code: 0 }
+        : { state: 'failed', reason: `exited with ${end.code}`, exit_code: end.code }
     case 'not_started':
       return { state: 'failed', reason: end.reason, exit_code: end.code }
     case 'unknown':
@@ -35,4 +37,5 @@ export const endOfRun = (end: RunEnd, stopFor: StopReason | null, timeoutSeconds
   }
 }
 
-const signalOf = (code: number): { signal?: string } => (code === 143 ? { signal: 'SIGTERM' } : code === 137 ? { signal: 'SIGKILL' } : {})
+const signalOf = (code: number): { signal?: string } =>
+  code === 143 ? { signal: 'SIGTERM' } : code === 137 ? { signal: 'SIGKILL' } : {}

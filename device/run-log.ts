@@ -90,7 +90,16 @@ export const createRunLog = (deps: RunLogDeps) => {
         if (stream === 'e') next.err_bytes += bytes
         if (next.bytes + bytes > maxOutputBytes && stream !== 's') {
           if (next.over_bytes === 0 && next.over_lines === 0) {
-            chunk.add([++next.log_seq, piece.at, 's', `output limit of ${maxOutputBytes} bytes reached; what follows is counted, not kept`], 0, 0)
+            chunk.add(
+              [
+                ++next.log_seq,
+                piece.at,
+                's',
+                `output limit of ${maxOutputBytes} bytes reached; what follows is counted, not kept`,
+              ],
+              0,
+              0,
+            )
           }
           const lines = piece.dropped ? piece.dropped.lines : piece.goesOn ? 0 : 1
           next = { ...next, over_lines: next.over_lines + lines, over_bytes: next.over_bytes + bytes }

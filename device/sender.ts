@@ -94,7 +94,15 @@ export const createSender = ({ fleet, device, bus, journal, clock, boot, session
         }
         const row = journal.records(name, one.sent, 1)[0]
         if (!row) break
-        const head = { journal: journal.id, source, first: row.first, last: row.seq, lines: row.lines, bytes: row.bytes, acked: journal.stream(name).acked }
+        const head = {
+          journal: journal.id,
+          source,
+          first: row.first,
+          last: row.seq,
+          lines: row.lines,
+          bytes: row.bytes,
+          acked: journal.stream(name).acked,
+        }
         const payload = `${JSON.stringify(head).slice(0, -1)},"records":${row.body}}`
         bus.publish(topicOf(fleet, 'deviceLog', { device, source }), payload, { qos: 1 })
         sentSome(one, row.seq, payload.length)

@@ -7,8 +7,8 @@ export type Requirement =
 
 export type Labels = Readonly<Record<string, string>>
 
-const key = String.raw`[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?`
-const value = String.raw`[A-Za-z0-9._-]{0,63}`
+const key = '[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?'
+const value = '[A-Za-z0-9._-]{0,63}'
 const exists = new RegExp(`^(!?)\\s*(${key})$`)
 const equality = new RegExp(`^(${key})\\s*(==|=|!=)\\s*(${value})$`)
 const membership = new RegExp(`^(${key})\\s+(in|notin)\\s*\\(([^()]*)\\)$`)

@@ -116,6 +116,15 @@ export const programOf = (io: Io, act: Act): Command => {
       act(import('./device.ts').then((one) => one.getDevice(io, flagsOf(command), name))),
     )
 
+  const local = withGlobals(program.command('local').description('look at the device on this machine, no controller needed'))
+  verb(local.enablePositionalOptions(), 'status', 'show what the device says of itself')
+    .option('--device <name>', 'this one of several')
+    .action((_options, command: Command) =>
+      act(
+        import('./local.ts').then((one) => one.localStatus(io, { ...flagsOf(command), ...command.opts<{ device?: string }>() })),
+      ),
+    )
+
   verb(program, 'status', 'show the fleet in a few lines').action((_options, command: Command) =>
     act(import('./status.ts').then((one) => one.showStatus(io, flagsOf(command)))),
   )

@@ -3,7 +3,9 @@ import type { TerminalRunState } from '../../schemas/run-states.ts'
 import { type Options, optionDefaults } from '../../schemas/task.ts'
 import type { TerminalTaskState } from '../../schemas/task-states.ts'
 
-export type AfterRun = { kind: 'retry'; dueAt: number; reason: string } | { kind: 'end'; as: TerminalTaskState; reason: string | null }
+export type AfterRun =
+  | { kind: 'retry'; dueAt: number; reason: string }
+  | { kind: 'end'; as: TerminalTaskState; reason: string | null }
 
 /**
  * Decides what follows when a run of a task has ended. `tries` counts this run. A run that failed, timed out or was lost is
@@ -23,9 +25,14 @@ export const afterRun = (
     const first = (options.retry_backoff_seconds ?? optionDefaults.retry_backoff_seconds) * 1000
     const ceiling = fullJitterMs(run.tries - 1, 1, first, maxBackoffMs)
     const waitMs = Math.round(ceiling / 2 + (random * ceiling) / 2)
-    return { kind: 'retry', dueAt: now + waitMs, reason: `retry ${run.tries} of ${retries} after ${run.state}${run.reason ? `: ${run.reason}` : ''}` }
+    return {
+      kind: 'retry',
+      dueAt: now + waitMs,
+      reason: `retry ${run.tries} of ${retries} after ${run.state}${run.reason ? `: ${run.reason}` : ''}`,
+    }
   }
-  if (run.state === 'rejected' && run.reason === 'expired') return { kind: 'end', as: 'expired', reason: 'not started within start_within_seconds' }
+  if (run.state === 'rejected' && run.reason === 'expired')
+    return { kind: 'end', as: 'expired', reason: 'not started within start_within_seconds' }
   return { kind: 'end', as: run.state, reason: run.reason }
 }
 

@@ -24,7 +24,12 @@ export interface ReportedRun {
 export const applyReport = <R extends ReportedRun>(run: R, change: RunChange, now: number): R | undefined => {
   const at = Math.min(now, Math.max(run.dispatched_at, Date.parse(change.at)))
   const log = change.log ? JSON.stringify(change.log) : run.log
-  const late = JSON.stringify({ state: change.state, at: new Date(at).toISOString(), reason: change.reason ?? null, exit_code: change.exit_code ?? null })
+  const late = JSON.stringify({
+    state: change.state,
+    at: new Date(at).toISOString(),
+    reason: change.reason ?? null,
+    exit_code: change.exit_code ?? null,
+  })
   const isEnd = isRunOver(change.state)
 
   if (isRunOver(run.state)) {
@@ -32,7 +37,12 @@ export const applyReport = <R extends ReportedRun>(run: R, change: RunChange, no
     const unconfirmed = run.state === 'cancelled' && run.confirmed === 0
     if (!unconfirmed && run.late !== null) return undefined
     if (!unconfirmed && change.state === run.state && run.log !== null) return undefined
-    return { ...run, log, confirmed: run.state === 'cancelled' ? 1 : run.confirmed, late: change.state === run.state ? run.late : late }
+    return {
+      ...run,
+      log,
+      confirmed: run.state === 'cancelled' ? 1 : run.confirmed,
+      late: change.state === run.state ? run.late : late,
+    }
   }
   if (isEnd && run.cancel_requested_at !== null) {
     return {

@@ -23,7 +23,9 @@ export const whyWaiting = (lane: Lane, dueAt: number | null, devices: Iterable<C
   const ready = inLane.filter((device) => device.isReady && !device.drained)
   if (ready.length === 0) {
     const drained = inLane.filter((device) => device.drained).length
-    return drained === inLane.length ? `drained: ${some(inLane)}` : `not connected: ${some(inLane.filter((device) => !device.isReady))}`
+    return drained === inLane.length
+      ? `drained: ${some(inLane)}`
+      : `not connected: ${some(inLane.filter((device) => !device.isReady))}`
   }
   return ready.every((device) => device.free <= 0) ? `busy: ${some(ready)}` : 'about to be dispatched'
 }

@@ -91,9 +91,7 @@ const readRequest = (operation: string, payload: Uint8Array): Read => {
 /** The reply topic asked for, if it lies in the client's own tree; else the tree's root. */
 const replyTopic = (fleet: string, client: string, asked: string | undefined): string => {
   const own = replyTopicOf(fleet, client)
-  return asked !== undefined && asked.startsWith(`${own}/`) && /^[a-z0-9-]+(\/[a-z0-9-]+){0,2}$/.test(asked.slice(own.length + 1))
-    ? asked
-    : own
+  return asked?.startsWith(`${own}/`) && /^[a-z0-9-]+(\/[a-z0-9-]+){0,2}$/.test(asked.slice(own.length + 1)) ? asked : own
 }
 
 const taskIdOf = (output: unknown): string | undefined =>

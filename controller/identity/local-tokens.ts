@@ -41,7 +41,10 @@ export const issueLocalTokens = async ({ paths, key, fleet, devices, now }: Loca
 }
 
 /** Enters the tokens of this machine in the controller's list, by which it decides who may ask what. */
-export const registerLocalTokens = async (store: Store, { paths, key, fleet, now }: Omit<LocalTokens, 'devices'>): Promise<void> => {
+export const registerLocalTokens = async (
+  store: Store,
+  { paths, key, fleet, now }: Omit<LocalTokens, 'devices'>,
+): Promise<void> => {
   const names = existsSync(paths.devices) ? readdirSync(paths.devices) : []
   for (const file of [paths.adminToken, ...names.map((name) => paths.device(name).token)]) {
     if (!existsSync(file)) continue

@@ -19,14 +19,18 @@ export interface DeviceRow {
 export const createDevices = (db: Db) => {
   const all = db.prepare<[], DeviceRow>('select * from device where removed = 0')
   const get = db.prepare<[string], DeviceRow>('select * from device where name = ?')
-  const join = db.prepare<[string, number]>('insert into device (name, joined_at) values (?, ?) on conflict (name) do update set removed = 0')
+  const join = db.prepare<[string, number]>(
+    'insert into device (name, joined_at) values (?, ?) on conflict (name) do update set removed = 0',
+  )
   const update = db.prepare<DeviceRow>(`
     update device set journal = @journal, session = @session, cursor = @cursor, labels = @labels, capacity = @capacity, version = @version,
       last_seen_at = @last_seen_at, drained = @drained, removed = @removed where name = @name`)
   const cursor = db.prepare<[number, string]>('update device set cursor = ? where name = ?')
   const seen = db.prepare<[number, string]>('update device set last_seen_at = ? where name = ?')
   const retire = db.prepare<[string, string]>('insert or ignore into retired_journal (device, journal) values (?, ?)')
-  const retired = db.prepare<[string, string], { journal: string }>('select journal from retired_journal where device = ? and journal = ?')
+  const retired = db.prepare<[string, string], { journal: string }>(
+    'select journal from retired_journal where device = ? and journal = ?',
+  )
 
   return {
     all: (): DeviceRow[] => all.all(),

@@ -15,12 +15,18 @@ interface LogRow {
 /** The logs of runs, as the chunks in which they came. */
 export const createLogs = (db: Db) => {
   const get = db.prepare<[string], LogRow>('select * from log where source = ?')
-  const open = db.prepare<[string, string, string]>('insert into log (source, device, journal, last_seq, lines, bytes) values (?, ?, ?, 0, 0, 0)')
+  const open = db.prepare<[string, string, string]>(
+    'insert into log (source, device, journal, last_seq, lines, bytes) values (?, ?, ?, 0, 0, 0)',
+  )
   const advance = db.prepare<[number, number, number, string, number]>(
     'update log set last_seq = ?, lines = lines + ?, bytes = bytes + ?, journal = ? where id = ?',
   )
-  const put = db.prepare<[number, number, number, string]>('insert or ignore into chunk (log, last, first, records) values (?, ?, ?, ?)')
-  const read = db.prepare<[number, number], { records: string }>('select records from chunk where log = ? and last > ? order by last')
+  const put = db.prepare<[number, number, number, string]>(
+    'insert or ignore into chunk (log, last, first, records) values (?, ?, ?, ?)',
+  )
+  const read = db.prepare<[number, number], { records: string }>(
+    'select records from chunk where log = ? and last > ? order by last',
+  )
 
   return {
     lastSeq: (source: string): number => get.get(source)?.last_seq ?? 0,
@@ -56,7 +62,8 @@ export const createLogs = (db: Db) => {
       if (!log) return out
       let bytes = 0
       for (const { records } of read.iterate(log.id, after)) {
-        for (const record of JSON.parse(records) as LogRecord[]) { // stored from a checked chunk
+        for (const record of JSON.parse(records) as LogRecord[]) {
+          // stored from a checked chunk
           if (record[0] <= after) continue
           bytes += JSON.stringify(record).length + 1
           if (out.length >= limit || (bytes > maxBytes && out.length > 0)) return out

@@ -16,10 +16,14 @@ export const createQueue = (db: Db) => {
   const add = db.prepare<Omit<QueueRow, 'id'>>(
     'insert into queue (task_id, lane, rank, tries, due_at, expires_at) values (@task_id, @lane, @rank, @tries, @due_at, @expires_at)',
   )
-  const head = db.prepare<[string, number], QueueRow>('select * from queue where lane = ? and due_at is null order by rank, id limit ?')
+  const head = db.prepare<[string, number], QueueRow>(
+    'select * from queue where lane = ? and due_at is null order by rank, id limit ?',
+  )
   const remove = db.prepare<[number]>('delete from queue where id = ?')
   const ofTask = db.prepare<[string], QueueRow>('select * from queue where task_id = ?')
-  const lanes = db.prepare<[], { lane: string; count: number }>('select lane, count(*) as count from queue where due_at is null group by lane')
+  const lanes = db.prepare<[], { lane: string; count: number }>(
+    'select lane, count(*) as count from queue where due_at is null group by lane',
+  )
   const due = db.prepare<[number], QueueRow>('select * from queue where due_at <= ? order by due_at limit 500')
   const wake = db.prepare<[number]>('update queue set due_at = null where id = ?')
   const nextDue = db.prepare<[], { at: number | null }>('select min(due_at) as at from queue where due_at is not null')

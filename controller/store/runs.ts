@@ -47,7 +47,9 @@ export const createRuns = (db: Db) => {
   const byId = db.prepare<[string], RunRow>('select * from run where run_id = ?')
   const ofTask = db.prepare<[string], RunRow>('select * from run where task_id = ? order by attempt')
   const open = db.prepare<[], RunRow>('select * from run where ended_at is null or confirmed = 0')
-  const note = db.prepare<NoteRow>('insert into note (task_id, run_id, at, state, reason) values (@task_id, @run_id, @at, @state, @reason)')
+  const note = db.prepare<NoteRow>(
+    'insert into note (task_id, run_id, at, state, reason) values (@task_id, @run_id, @at, @state, @reason)',
+  )
   const notes = db.prepare<[string], NoteRow>('select task_id, run_id, at, state, reason from note where task_id = ? order by n')
 
   return {

@@ -18,6 +18,7 @@ test(`the promises hold in ${count} simulated fleets from seed ${first} on`, { t
     }
   }
   // The worlds are worth something only if every way to end was taken.
-  if (count >= 100) expect(Object.keys(states).sort()).toEqual(['cancelled', 'expired', 'failed', 'lost', 'succeeded', 'timed_out'])
+  if (count >= 100)
+    expect(Object.keys(states).sort()).toEqual(['cancelled', 'expired', 'failed', 'lost', 'succeeded', 'timed_out'])
   if (process.env['SIM_SEEDS']) console.log(states)
 })

@@ -39,7 +39,8 @@ export const createSimBroker = (time: Time, random: () => number, weather: Weath
     }
     const times = random() < weather.double ? 2 : 1
     if (times === 2) counts.doubled++
-    for (let i = 0; i < times; i++) time.schedule(random() * weather.delayMs + (random() < weather.straggle ? random() * 20_000 : 0), arrive)
+    for (let i = 0; i < times; i++)
+      time.schedule(random() * weather.delayMs + (random() < weather.straggle ? random() * 20_000 : 0), arrive)
   }
 
   const deliver = (client: Client, message: Message): void => {
@@ -56,13 +57,15 @@ export const createSimBroker = (time: Time, random: () => number, weather: Weath
     }
     if (past.length < 5000) past.push({ topic, payload })
     for (const client of clients) {
-      if (client.isUp && client.subscriptions.some((one) => topicMatches(one.filter, topic))) deliver(client, { topic, payload, retained: false })
+      if (client.isUp && client.subscriptions.some((one) => topicMatches(one.filter, topic)))
+        deliver(client, { topic, payload, retained: false })
     }
     const old = past[Math.floor(random() * past.length)]
     if (old && random() < weather.replay) {
       counts.replayed++
       for (const client of clients) {
-        if (client.isUp && client.subscriptions.some((one) => topicMatches(one.filter, old.topic))) deliver(client, { ...old, retained: false })
+        if (client.isUp && client.subscriptions.some((one) => topicMatches(one.filter, old.topic)))
+          deliver(client, { ...old, retained: false })
       }
     }
   }
@@ -73,7 +76,8 @@ export const createSimBroker = (time: Time, random: () => number, weather: Weath
     client.armed = client.will?.() ?? null
     for (const one of client.subscriptions) {
       one.granted()
-      for (const [topic, payload] of retained) if (topicMatches(one.filter, topic)) deliver(client, { topic, payload, retained: true })
+      for (const [topic, payload] of retained)
+        if (topicMatches(one.filter, topic)) deliver(client, { topic, payload, retained: true })
     }
     for (const call of client.connects) call()
   }
@@ -92,7 +96,11 @@ export const createSimBroker = (time: Time, random: () => number, weather: Weath
     }
   }
 
-  const open = (name: string, life: { isDead: boolean }, will: Client['will']): Bus & { cut: (withWill: boolean) => void; die: () => void } => {
+  const open = (
+    name: string,
+    life: { isDead: boolean },
+    will: Client['will'],
+  ): Bus & { cut: (withWill: boolean) => void; die: () => void } => {
     const client: Client = { name, life, isUp: false, subscriptions: [], connects: [], disconnects: [], will, armed: null }
     clients.add(client)
     time.schedule(random() * 500, () => connect(client))
@@ -107,7 +115,8 @@ export const createSimBroker = (time: Time, random: () => number, weather: Weath
           client.subscriptions.push({ filter, receive, granted: resolve })
           if (!client.isUp) return
           resolve()
-          for (const [topic, payload] of retained) if (topicMatches(filter, topic)) deliver(client, { topic, payload, retained: true })
+          for (const [topic, payload] of retained)
+            if (topicMatches(filter, topic)) deliver(client, { topic, payload, retained: true })
         }),
       unsubscribe: (filter) => {
         client.subscriptions = client.subscriptions.filter((one) => one.filter !== filter)

@@ -167,4 +167,5 @@ export const outputOf = (run: string, program: Program): Buffer => {
 }
 
 export const commandOf = (program: Program): string[] => ['program', JSON.stringify(program)]
-const readProgram = (command: string | string[] | undefined): Program => JSON.parse(Array.isArray(command) ? (command[1] ?? '') : '') as Program // written by commandOf
+const readProgram = (command: string | string[] | undefined): Program =>
+  JSON.parse(Array.isArray(command) ? (command[1] ?? '') : '') as Program // written by commandOf

@@ -2,16 +2,16 @@ import { chanceFrom } from '../../base/chance.ts'
 import { type Db, openDatabase } from '../../base/database.ts'
 import { silentLog } from '../../base/log.ts'
 import { type Controller, startController } from '../../controller/controller.ts'
-import { storeOver } from '../../controller/store/store.ts'
 import firstMigration from '../../controller/store/migrations/001.sql'
 import logsMigration from '../../controller/store/migrations/logs-001.sql'
+import { storeOver } from '../../controller/store/store.ts'
 import { createDeviceCore, type DeviceCore } from '../../device/core.ts'
 import { createJournal } from '../../device/journal.ts'
 import journalMigration from '../../device/migrations/001.sql'
 import { bytesOf } from '../../schemas/log.ts'
 import { topicOf } from '../../schemas/topics.ts'
-import { clockOf, createTime, randomFrom } from './sim-clock.ts'
 import { createSimBroker, type SimBus } from './sim-broker.ts'
+import { clockOf, createTime, randomFrom } from './sim-clock.ts'
 import { commandOf, createMachine, type Machine, outputOf, type Program } from './sim-machine.ts'
 
 const heartbeatMs = 30_000
@@ -84,7 +84,17 @@ export const createWorld = ({ seed, devices: deviceCount = 3, tasks: taskCount =
     // A new process has new statements; the database file is the same.
     store = storeOver(db, logDb)
     const overtaken = (epoch: number): void => fail(`the controller was overtaken by epoch ${epoch}, but there is only one`)
-    startController({ fleet: 'default', store, bus, clock: clockOf(time, life), chance, log: silentLog, heartbeatMs, overtaken, onEpoch: () => {} }).then((started) => {
+    startController({
+      fleet: 'default',
+      store,
+      bus,
+      clock: clockOf(time, life),
+      chance,
+      log: silentLog,
+      heartbeatMs,
+      overtaken,
+      onEpoch: () => {},
+    }).then((started) => {
       if (!life.isDead) controller = started
     }, fail)
   }
@@ -99,7 +109,16 @@ export const createWorld = ({ seed, devices: deviceCount = 3, tasks: taskCount =
 
   const fleet: SimDevice[] = Array.from({ length: deviceCount }, (_, i) => {
     const name = `d${i + 1}`
-    return { name, machine: createMachine(time, name), db: memoryDb(journalMigration), life: { isDead: true, wallOffsetMs: 0 }, bus: null, core: null, wallOffsetMs: 0, cards: 0 }
+    return {
+      name,
+      machine: createMachine(time, name),
+      db: memoryDb(journalMigration),
+      life: { isDead: true, wallOffsetMs: 0 },
+      bus: null,
+      core: null,
+      wallOffsetMs: 0,
+      cards: 0,
+    }
   })
   const startDevice = (device: SimDevice): void => {
     const life: Life = { isDead: false, wallOffsetMs: device.wallOffsetMs }
@@ -148,9 +167,7 @@ export const createWorld = ({ seed, devices: deviceCount = 3, tasks: taskCount =
   const clientLife: Life = { isDead: false, wallOffsetMs: 0 }
   const client = broker.open('client', clientLife, null)
   const submitted: Submitted[] = []
-  let requests = 0
   const request = (operation: string, id: string, input: unknown): void => {
-    requests++
     const topic = topicOf('default', 'request', { client: 'admin', operation: operation.replaceAll('.', '/') })
     client.publish(topic, JSON.stringify({ id, input }))
   }
@@ -178,7 +195,12 @@ export const createWorld = ({ seed, devices: deviceCount = 3, tasks: taskCount =
     ask()
   }
   void client.subscribe('skein/v1/default/reply/admin/#', (message) => {
-    const reply = JSON.parse(Buffer.from(message.payload).toString()) as { id: string; ok: boolean; output?: { task_id: string }; error?: { code: string } } // our own reply
+    const reply = JSON.parse(Buffer.from(message.payload).toString()) as {
+      id: string
+      ok: boolean
+      output?: { task_id: string }
+      error?: { code: string }
+    } // our own reply
     const one = submitted.find((other) => other.key === reply.id)
     if (!one || !reply.ok || !reply.output) return
     if (one.taskId !== null && one.taskId !== reply.output.task_id) fail(`key ${one.key} gave two tasks`)
@@ -196,12 +218,22 @@ export const createWorld = ({ seed, devices: deviceCount = 3, tasks: taskCount =
   // What must hold after every step.
   const ends = new Map<string, string>()
   const checkAlways = (): void => {
-    for (const row of db.prepare('select task_id as id, state, ended_at from task where ended_at is not null').all() as { id: string; state: string }[]) holdEnd(row)
-    for (const row of db.prepare('select run_id as id, state from run where ended_at is not null').all() as { id: string; state: string }[]) holdEnd(row)
+    for (const row of db.prepare('select task_id as id, state, ended_at from task where ended_at is not null').all() as {
+      id: string
+      state: string
+    }[])
+      holdEnd(row)
+    for (const row of db.prepare('select run_id as id, state from run where ended_at is not null').all() as {
+      id: string
+      state: string
+    }[])
+      holdEnd(row)
     for (const device of fleet) {
-      for (const [run, count] of device.machine.starts) if (count > 1) fail(`run ${run} was started ${count} times on ${device.name}`)
+      for (const [run, count] of device.machine.starts)
+        if (count > 1) fail(`run ${run} was started ${count} times on ${device.name}`)
     }
-    for (const one of submitted) if (one.taskId !== null && !store.tasks.get(one.taskId)) fail(`task ${one.taskId} was acknowledged and is gone`)
+    for (const one of submitted)
+      if (one.taskId !== null && !store.tasks.get(one.taskId)) fail(`task ${one.taskId} was acknowledged and is gone`)
     checkOverlap()
   }
   const holdEnd = ({ id, state }: { id: string; state: string }): void => {
@@ -250,7 +282,16 @@ export const createWorld = ({ seed, devices: deviceCount = 3, tasks: taskCount =
   }
 
   const plan = (): void => {
-    store.tokens.put({ jti: 'a', subject: 'admin', role: 'admin', hash: '', created_at: 0, expires_at: Number.MAX_SAFE_INTEGER, revoked_at: null, last_used_at: null })
+    store.tokens.put({
+      jti: 'a',
+      subject: 'admin',
+      role: 'admin',
+      hash: '',
+      created_at: 0,
+      expires_at: Number.MAX_SAFE_INTEGER,
+      revoked_at: null,
+      last_used_at: null,
+    })
     startTheController()
     for (const device of fleet) time.schedule(random() * 5000, () => startDevice(device))
     for (let i = 0; i < taskCount; i++) {
@@ -300,7 +341,8 @@ export const createWorld = ({ seed, devices: deviceCount = 3, tasks: taskCount =
   const checkRun = (run: ReturnType<typeof store.runs.ofTask>[number], one: Submitted): void => {
     const device = fleet.find((other) => other.name === run.device)
     const completions = device?.machine.completions.get(run.run_id) ?? 0
-    if (run.state === 'succeeded' && completions !== 1) fail(`run ${run.run_id} succeeded, but its program completed ${completions} times`)
+    if (run.state === 'succeeded' && completions !== 1)
+      fail(`run ${run.run_id} succeeded, but its program completed ${completions} times`)
     if (run.state === 'cancelled' && run.confirmed === 0) fail(`the cancel of ${run.run_id} was never confirmed`)
     if (run.state !== 'succeeded') return
     const records = store.logs.read(run.run_id, 0, 1_000_000, 1e9)
