@@ -142,4 +142,4 @@ export const operationNames = Object.keys(operations) as OperationName[] // Obje
 export const isOperation = (name: string): name is OperationName => Object.hasOwn(operations, name)
 /** Whether a role may ask for an operation. Devices and join tokens are not askers. */
 export const mayAsk = (role: string, name: OperationName): boolean =>
-  askerRoles.indexOf(role) >= askerRoles.indexOf(operations[name].role)
+  (askerRoles as readonly string[]).indexOf(role) >= askerRoles.indexOf(operations[name].role) // any text may be asked about
