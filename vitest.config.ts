@@ -8,6 +8,7 @@ export default defineConfig({
         plugins: [textFiles()],
         test: {
           name: 'unit',
+          maxWorkers: 2,
           include: ['test/{unit,simulation}/**/*.test.ts'],
           testTimeout: 20_000,
           sequence: { groupOrder: 0 },

@@ -318,6 +318,17 @@ export const createWorld = ({ seed, devices: deviceCount = 3, tasks: taskCount =
     time.schedule(random() * 20_000, trouble)
   }
 
+  /** Whether nothing is left to happen: all has ended, and everybody knows. */
+  const isSettled = (): boolean =>
+    submitted.every((one) => one.taskId !== null && store.tasks.get(one.taskId)?.ended_at !== null) &&
+    db.prepare('select 1 from run where ended_at is null or confirmed = 0').get() === undefined &&
+    fleet.every(
+      (device) =>
+        !device.life.isDead &&
+        device.machine.alive().length === 0 &&
+        device.db.prepare('select 1 from record').get() === undefined,
+    )
+
   /** What must be true when the trouble is over and everything has had its time. */
   const checkAtLast = (): void => {
     for (const one of submitted) {
@@ -375,7 +386,7 @@ export const createWorld = ({ seed, devices: deviceCount = 3, tasks: taskCount =
       await live(troubleSeconds * 1000)
       note('trouble is over')
       broker.clear()
-      await live(troubleSeconds * 1000 + 3_000_000)
+      for (let more = 60; more <= 3000 && !isSettled(); more += 60) await live((troubleSeconds + more) * 1000)
       checkAlways()
       checkAtLast()
       Object.assign(states, store.tasks.counts())
