@@ -10,6 +10,7 @@ import type { Effects } from './effects.ts'
 import type { Execution } from './execution.ts'
 import type { Fleet, FleetDevice } from './fleet.ts'
 import type { Store } from './store/store.ts'
+import { bodyOf } from './store/tasks.ts'
 
 /** Acknowledgements are lazy: what came within this time, or this many bytes, is acknowledged together. */
 const ackAfterMs = 200
@@ -254,11 +255,13 @@ export const createExchange = (deps: ExchangeDeps) => {
         else if (isSuperseded && task && task.attempt > run.attempt) unwanted.push(run.run_id)
       }
     }
+    // Of a run that ended there its device may have had the word acknowledged by the database that we were restored from.
+    const ended = new Set(hello.runs.filter((one) => isRunOver(one.state)).map((one) => one.run))
     for (const id of device.live) {
       const lease = fleet.leases.get(id)
       if (!lease) continue
       if (lease.run.cancel_requested_at !== null) cancels.push(id)
-      else if (!has.has(id) && !isRunOver(lease.run.state)) execution.orderAgain(lease.run)
+      else if ((!has.has(id) || ended.has(id)) && !isRunOver(lease.run.state)) execution.orderAgain(lease.run)
     }
     const cursors: Record<string, number> = {}
     for (const stream of Object.keys(hello.streams)) cursors[stream] = cursorOf(device, stream)
@@ -279,7 +282,8 @@ export const createExchange = (deps: ExchangeDeps) => {
     const now = clock.now()
     const taskId = one.task ?? one.run
     const attempt = Number(/-(\d+)$/.exec(one.run)?.[1] ?? 1)
-    if (!store.tasks.get(taskId)) {
+    const known = store.tasks.get(taskId)
+    if (!known) {
       const body = {
         type: 'command',
         payload: {},
@@ -319,14 +323,15 @@ export const createExchange = (deps: ExchangeDeps) => {
       )
       effects.taskChanged(task)
     }
+    const place = known && execution.takePlace(known, device, attempt)
     const run = {
       run_id: one.run,
       task_id: taskId,
       attempt,
       device,
       journal: fleet.devices.get(device)?.row.journal ?? null,
-      lane: `=${device}`,
-      tries: attempt,
+      lane: place?.lane ?? `=${device}`,
+      tries: place ? place.tries + 1 : attempt,
       state: 'accepted' as const,
       reason: 'adopted',
       exit_code: null,
@@ -335,7 +340,8 @@ export const createExchange = (deps: ExchangeDeps) => {
       accepted_at: now,
       started_at: null,
       ended_at: null,
-      cancel_requested_at: null,
+      // Cancelled before its device came: it is to stop there as well.
+      cancel_requested_at: known?.cancel_requested_at ?? null,
       confirmed: null,
       start_before: null,
       log: null,
@@ -343,7 +349,7 @@ export const createExchange = (deps: ExchangeDeps) => {
     }
     store.runs.insert(run)
     effects.runChanged(run)
-    fleet.hold(run, {})
+    fleet.hold(run, known ? bodyOf(known).options : {})
   }
 }
 export type Exchange = ReturnType<typeof createExchange>

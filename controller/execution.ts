@@ -159,6 +159,26 @@ export const createExecution = ({ store, fleet, effects, clock, chance, heartbea
       effects.order(run.device, orderOf(run, task))
     },
 
+    /** A task that waits here runs on a device already, as a restored database must be told: it does not wait any more. Gives where it waited. */
+    takePlace: (task: TaskRow, device: string, attempt: number): QueueRow | undefined => {
+      if (isTaskOver(task.state)) return undefined
+      const rows = store.queue.ofTask(task.task_id)
+      const waiting = rows.find((row) => row.lane === `=${device}`) ?? (task.open === 1 ? rows[0] : undefined)
+      if (waiting) {
+        store.queue.remove(waiting.id)
+        if (waiting.due_at === null) fleet.addWaiting(waiting.lane, -1)
+      }
+      const isNewest = attempt > task.attempt
+      saveTask({
+        ...task,
+        attempt: isNewest ? attempt : task.attempt,
+        device: isNewest ? device : task.device,
+        reason: null,
+        state: taskTransition(task.state, { kind: 'dispatch' }),
+      })
+      return waiting
+    },
+
     /** Sends a run once more, under the same id: the device answers with what it knows. */
     orderAgain: (run: RunRow): void => {
       const task = store.tasks.get(run.task_id)

@@ -102,7 +102,10 @@ export const createOperations = (deps: OperationsDeps): Ask => {
           if (!isTaskOver(task.state)) return refused('conflict', `task ${task.task_id} has not ended yet: it is ${task.state}`)
           const { idempotency_key: _, ...body } = bodyOf(task)
           const key = input.idempotency_key
-          const outcome = intake.submit(asker.subject, key === undefined ? body : { ...body, idempotency_key: key }, task.task_id)
+          // Of an adopted task it is not known what it ran.
+          const read = readTask(key === undefined ? body : { ...body, idempotency_key: key })
+          if (!read.ok) return read
+          const outcome = intake.submit(asker.subject, read.task, task.task_id)
           if (!outcome.ok) return outcome
           return accepted({ ...views.task(outcome.output.row), ...(outcome.output.isNew ? {} : { duplicate: true }) })
         }),
