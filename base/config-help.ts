@@ -5,6 +5,7 @@ const about: Record<Part, string> = {
   hub: 'Runs broker and controller as one process.',
   broker: 'Runs the MQTT broker.',
   controller: 'Runs the controller, which keeps the tasks and hands them out.',
+  dashboard: 'Runs the front door of HTTP where the controller is apart.',
   device: 'Runs the daemon of one device.',
 }
 

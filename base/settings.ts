@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { DeviceName, FleetName } from '../schemas/ids.ts'
 
 /** The programs that read a configuration. */
-export const parts = ['up', 'hub', 'broker', 'controller', 'device'] as const
+export const parts = ['up', 'hub', 'broker', 'controller', 'dashboard', 'device'] as const
 export type Part = (typeof parts)[number]
 
 interface Setting {
@@ -64,7 +64,7 @@ const Labels = z
   .transform((pairs): Record<string, string> => Object.fromEntries(pairs.map((one) => one.split('=', 2))))
 
 const all = parts
-const servers = ['up', 'hub', 'broker', 'controller'] as const
+const servers = ['up', 'hub', 'broker', 'controller', 'dashboard'] as const
 const brokers = ['up', 'hub', 'broker'] as const
 const clients = ['controller', 'device'] as const
 
@@ -99,13 +99,25 @@ export const settings = {
     schema: yesOrNo,
     usual: () => false,
   },
-  http_port: { about: 'the port of REST and pages', value: 'PORT', parts: ['up', 'hub'], schema: port, usual: () => 8080 },
+  http_port: {
+    about: 'the port of REST and pages',
+    value: 'PORT',
+    parts: ['up', 'hub', 'dashboard'],
+    schema: port,
+    usual: () => 8080,
+  },
   api_port: {
     about: 'the port of REST where the controller is apart',
     value: 'PORT',
-    parts: ['up', 'controller'],
+    parts: ['up', 'controller', 'dashboard'],
     schema: port,
     usual: () => 8081,
+  },
+  api_url: {
+    about: 'where the controller has its REST',
+    value: 'URL',
+    parts: ['dashboard'],
+    schema: text.regex(/^http:\/\/[^\s/]+$/, 'must be http:// with a host and a port'),
   },
   url: {
     about: 'the broker, as in mqtt://127.0.0.1:1883',

@@ -75,7 +75,7 @@ await runPart('controller', async (config, log) => {
   )
   const host = config.bind.includes(':') ? `[${config.bind}]` : config.bind
   const api = `http://${host}:${controller.http.port}`
-  tellParent({ kind: 'ready', api, http: api })
+  tellParent({ kind: 'ready', api })
   log.info({ api }, 'controller is ready')
   return { close: () => lifetime.close() }
 })

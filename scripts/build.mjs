@@ -14,6 +14,7 @@ const programs = {
   hub: 'up/hub.ts',
   broker: 'broker/main.ts',
   controller: 'controller/main.ts',
+  dashboard: 'dashboard/main.ts',
   device: 'device/main.ts',
 }
 

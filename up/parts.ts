@@ -43,6 +43,13 @@ export const planParts = (config: Config<'up'>, ports: Ports): PartPlan[] => {
           rank: 1,
           graceMs: 10_000,
         },
+        {
+          name: 'dashboard',
+          part: 'dashboard',
+          env: envOf('dashboard', config, ports, { SKEIN_API_URL: addressesOf(config, ports).api }),
+          rank: 0,
+          graceMs: 5000,
+        },
       ]
     : [{ name: 'hub', part: 'hub', env: envOf('hub', config, ports), rank: 1, graceMs: 10_000 }]
   const devices = deviceNames(config.devices).map(
@@ -65,13 +72,13 @@ export const deviceNames = (count: number): string[] =>
 export const addressesOf = (config: Config<'up'>, ports: Ports): Addresses => {
   const everywhere = config.bind === '0.0.0.0' || config.bind === '::'
   const host = everywhere ? '127.0.0.1' : config.bind.includes(':') ? `[${config.bind}]` : config.bind
-  const rest = `http://${host}:${config.apart ? ports.api_port : ports.http_port}`
+  const http = `http://${host}:${ports.http_port}`
   return {
     mqtt: `mqtt://${host}:${ports.mqtt_port}`,
     ws: `ws://${host}:${ports.ws_port}`,
     ...(config.tls_cert === undefined ? {} : { mqtts: `mqtts://${host}:${ports.tls_port}` }),
-    http: rest,
-    api: rest,
+    http,
+    api: config.apart ? `http://${host}:${ports.api_port}` : http,
   }
 }
 

@@ -140,7 +140,7 @@ export const programOf = (io: Io, act: Act): Command => {
 const partsHelp = `
 The parts of Skein are started by their names, each with a --help of its own:
   up          everything on this machine, as npm start does
-  broker, controller, device, hub
+  broker, controller, dashboard, device, hub
 
 Exit status: 0 done, 1 the work failed, 2 wrong usage, 3 refused, 4 not reachable.
 "run" passes the program's own on (128 + n for a signal); 124 timed out, 125 lost, rejected or expired, 130 cancelled.`

@@ -54,6 +54,7 @@ describe('planParts()', () => {
     expect(plans.map(({ name, rank }) => [name, rank])).toEqual([
       ['broker', 2],
       ['controller', 1],
+      ['dashboard', 0],
       ['device local-1', 0],
       ['device local-2', 0],
     ])
@@ -73,7 +74,7 @@ describe('addresses', () => {
     expect(addressesOf(configOf('--bind', '0.0.0.0', '--insecure', '--apart'), ports)).toEqual({
       mqtt: 'mqtt://127.0.0.1:21001',
       ws: 'ws://127.0.0.1:21002',
-      http: 'http://127.0.0.1:21005',
+      http: 'http://127.0.0.1:21004',
       api: 'http://127.0.0.1:21005',
     })
   })
