@@ -42,6 +42,8 @@ interface Live {
 
 /** Above this much unacknowledged log a program waits, and goes on below the half. */
 const holdAboveBytes = 8 * 1024 * 1024
+/** Of a run that was given up, how long before a retry may begin SIGKILL is sent at the latest. */
+const killMarginMs = 5000
 /** How long an ended run is remembered, so that no late command starts it again: far longer than any command lives. */
 const rememberMs = 24 * 3600 * 1000
 
@@ -139,7 +141,15 @@ export const createSupervisor = (deps: SupervisorDeps) => {
     one.timeout = clock.after(Math.max(0, seconds * 1000 - spentMs), () => stop(one, 'timed_out'))
   }
 
-  const graceMs = (one: Live): number => (one.orders.options.stop_grace_seconds ?? optionDefaults.stop_grace_seconds) * 1000
+  const graceMs = (one: Live): number => {
+    const wantedMs = (one.orders.options.stop_grace_seconds ?? optionDefaults.stop_grace_seconds) * 1000
+    // A retry may begin when the controller gives the run up: by then even what ignores SIGTERM has to be gone.
+    return one.row.stop_for === 'given_up' ? Math.min(wantedMs, Math.max(0, marginMs(one, wantedMs) - killMarginMs)) : wantedMs
+  }
+
+  /** How long before the controller gives a run up its device begins to stop it. */
+  const marginMs = (one: Live, wantedGraceMs: number): number =>
+    Math.min(wantedGraceMs + killMarginMs, ((one.orders.given_up_after_seconds ?? 0) * 1000) / 2)
 
   const stop = (one: Live, why: StopReason): void => {
     if (one.row.stop_for !== null) return one.handle?.stop(graceMs(one))
@@ -293,8 +303,7 @@ export const createSupervisor = (deps: SupervisorDeps) => {
     for (const one of live.values()) {
       const seconds = one.orders.given_up_after_seconds
       if (seconds === undefined || one.row.stop_for !== null) continue
-      const marginMs = Math.min(graceMs(one) + 5000, (seconds * 1000) / 2)
-      if (silentMs >= seconds * 1000 - marginMs) stop(one, 'given_up')
+      if (silentMs >= seconds * 1000 - marginMs(one, graceMs(one))) stop(one, 'given_up')
     }
   }
 
