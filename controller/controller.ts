@@ -8,6 +8,7 @@ import { ControllerState, DeviceState, Heartbeat, Hello, LogChunk, RunReport } f
 import { instant } from '../schemas/ids.ts'
 import { filterOf, readTopic, topicOf } from '../schemas/topics.ts'
 import type { Ask } from './asking.ts'
+import { silentAfterMs } from './core/leases.ts'
 import { createDispatcher } from './dispatcher.ts'
 import { openMqttDoor } from './doors/mqtt.ts'
 import { createEffects } from './effects.ts'
@@ -48,7 +49,7 @@ export const startController = async (deps: ControllerDeps): Promise<Controller>
   deps.onEpoch(epoch)
   let isReady = false
 
-  const fleet = createFleet(store, clock)
+  const fleet = createFleet(store, clock, silentAfterMs(heartbeatMs))
   fleet.reload()
   const views = createViews(store, fleet, clock)
   const show = (taskId: string) => {

@@ -77,6 +77,7 @@ export const createExchange = (deps: ExchangeDeps) => {
     stream === 'runs' ? device.row.cursor : stream.startsWith('log:') ? store.logs.lastSeq(stream.slice(4)) : 0
 
   const heard = (device: FleetDevice): void => {
+    if (fleet.isSilent(device)) deps.roomFor(device.row.name)
     device.heardAtMono = clock.mono()
     device.row.last_seen_at = clock.now()
   }

@@ -36,7 +36,7 @@ export interface Lease {
  * What the controller keeps in memory: the devices, the leases, and how much waits in each lane. All of it is derived from the
  * store; after a commit that failed it is read anew.
  */
-export const createFleet = (store: Store, clock: Clock) => {
+export const createFleet = (store: Store, clock: Clock, silentAfterMs: number) => {
   const devices = new Map<string, FleetDevice>()
   const leases = new Map<string, Lease>()
   const waiting = new Map<string, number>()
@@ -71,6 +71,9 @@ export const createFleet = (store: Store, clock: Clock) => {
     return lease
   }
 
+  /** Nothing was heard of it for so long that its runs are in doubt: work for it would only be lost with them. */
+  const isSilent = (device: FleetDevice): boolean => clock.mono() - device.heardAtMono >= silentAfterMs
+
   return {
     devices,
     leases,
@@ -104,7 +107,9 @@ export const createFleet = (store: Store, clock: Clock) => {
       device.row = row
       device.labels = withOwn(row)
     },
-    freeOf: (device: FleetDevice): number => (device.isReady && !device.row.drained ? device.row.capacity - device.live.size : 0),
+    isSilent,
+    freeOf: (device: FleetDevice): number =>
+      device.isReady && !device.row.drained && !isSilent(device) ? device.row.capacity - device.live.size : 0,
     addWaiting: (lane: string, count: number): void => {
       const now = (waiting.get(lane) ?? 0) + count
       if (now > 0) waiting.set(lane, now)

@@ -36,7 +36,7 @@ export const createViews = (store: Store, fleet: Fleet, clock: Clock) => {
     const candidates = [...fleet.devices.values()].map((device) => ({
       name: device.row.name,
       labels: device.labels,
-      isReady: device.isReady,
+      isReady: device.isReady && !fleet.isSilent(device),
       drained: device.row.drained === 1,
       free: fleet.freeOf(device),
     }))
