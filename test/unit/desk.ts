@@ -205,6 +205,8 @@ export const startDesk = async (options: DeskOptions = {}) => {
     bus,
     controller,
     overtakenBy,
+    /** Publishes on any topic. */
+    say: publish,
     advance,
     settle,
     ask,
