@@ -22,9 +22,17 @@ export interface IntakeDeps {
 
 /** Takes a checked task into the store and the queue; runs inside a transaction. */
 export const createIntake = ({ store, fleet, effects, dispatcher, clock, chance }: IntakeDeps) => ({
-  /** The same key and body give the same task, `isNew` false; the same key with another body is a conflict. */
-  submit: (by: string, task: TaskInput, retryOf: string | null = null): Outcome<{ row: TaskRow; isNew: boolean }> => {
-    const body = JSON.stringify(task)
+  /**
+   * The same key and body give the same task, `isNew` false; the same key with another body is a conflict. A `door` is the source
+   * of a task that names none, and no part of its body: the same request may come again by another.
+   */
+  submit: (
+    by: string,
+    task: TaskInput,
+    { retryOf = null, door }: { retryOf?: string | null; door?: string | undefined } = {},
+  ): Outcome<{ row: TaskRow; isNew: boolean }> => {
+    const source = door ?? task.source
+    const body = JSON.stringify({ ...task, source })
     const fingerprint = fingerprintOf(task)
     if (task.idempotency_key !== undefined) {
       const known = store.tasks.byKey(by, task.idempotency_key)
@@ -54,7 +62,7 @@ export const createIntake = ({ store, fleet, effects, dispatcher, clock, chance 
         reason: null,
         type: task.type,
         rank,
-        source: task.source,
+        source,
         requested_by: by,
         repository: task.target.repository ?? null,
         target_device: task.target.device ?? null,

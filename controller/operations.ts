@@ -61,17 +61,18 @@ export const createOperations = (deps: OperationsDeps): Ask => {
 
   const handlers: Handlers = {
     'task.submit': (asker, raw) => {
-      const read = readTask(withSource(raw, asker))
+      const read = readTask(raw)
       if (!read.ok) return read
+      const door = raw['source'] === undefined ? asker.door : undefined
       return commits.run((): Outcome<unknown> => {
-        const outcome = intake.submit(asker.subject, read.task)
+        const outcome = intake.submit(asker.subject, read.task, { door })
         if (!outcome.ok) return outcome
         return accepted({ ...views.task(outcome.output.row), ...(outcome.output.isNew ? {} : { duplicate: true }) })
       })
     },
     'task.list': (_, input) => {
-      const before = input.cursor === undefined ? undefined : Number(input.cursor)
-      if (before !== undefined && !Number.isSafeInteger(before)) return badCursor
+      const before = input.cursor === undefined ? undefined : readCursor(input.cursor)
+      if (before === null) return badCursor
       const rows = store.tasks.list({
         ...input,
         rank: input.priority?.map((one) => priorities.indexOf(one)),
@@ -105,7 +106,7 @@ export const createOperations = (deps: OperationsDeps): Ask => {
           // Of an adopted task it is not known what it ran.
           const read = readTask(key === undefined ? body : { ...body, idempotency_key: key })
           if (!read.ok) return read
-          const outcome = intake.submit(asker.subject, read.task, task.task_id)
+          const outcome = intake.submit(asker.subject, read.task, { retryOf: task.task_id })
           if (!outcome.ok) return outcome
           return accepted({ ...views.task(outcome.output.row), ...(outcome.output.isNew ? {} : { duplicate: true }) })
         }),
@@ -143,8 +144,8 @@ export const createOperations = (deps: OperationsDeps): Ask => {
           { field: 'selector', code: 'invalid_selector', message: selector.reason },
         ])
       }
-      const start = input.cursor === undefined ? 0 : Number(input.cursor)
-      if (!Number.isSafeInteger(start)) return badCursor
+      const start = input.cursor === undefined ? 0 : readCursor(input.cursor)
+      if (start === null) return badCursor
       const wanted = [...fleet.devices.values()]
         .sort((a, b) => b.row.joined_at - a.row.joined_at || (a.row.name < b.row.name ? -1 : 1))
         .filter((device) => !input.selector || (selector.ok && matches(selector.requirements, device.labels)))
@@ -217,5 +218,4 @@ const badCursor = refused('invalid', 'cursor: is not one that was given out', [
   { field: 'cursor', code: 'invalid_cursor', message: 'is not one that was given out' },
 ])
 
-const withSource = (raw: Record<string, unknown>, asker: Asker): Record<string, unknown> =>
-  raw['source'] === undefined ? { ...raw, source: asker.door } : raw
+const readCursor = (text: string): number | null => (/^\d{1,15}$/.test(text) ? Number(text) : null)

@@ -65,7 +65,7 @@ export const createLogs = (db: Db) => {
         for (const record of JSON.parse(records) as LogRecord[]) {
           // stored from a checked chunk
           if (record[0] <= after) continue
-          bytes += JSON.stringify(record).length + 1
+          bytes += Buffer.byteLength(JSON.stringify(record)) + 1
           if (out.length >= limit || (bytes > maxBytes && out.length > 0)) return out
           out.push(record)
         }
