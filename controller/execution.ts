@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.ts'
 import type { RunChange, RunOrder } from '../schemas/exchange.ts'
 import { instant, runIdOf } from '../schemas/ids.ts'
 import { isRunOver, type TerminalRunState } from '../schemas/run-states.ts'
+import { optionDefaults } from '../schemas/task.ts'
 import { isTaskOver, type TerminalTaskState, taskTransition } from '../schemas/task-states.ts'
 import { silentAfterMs } from './core/leases.ts'
 import { afterRun, worse } from './core/outcome.ts'
@@ -105,7 +106,8 @@ export const createExecution = ({ store, fleet, effects, clock, chance, heartbea
 
   const orderOf = (run: RunRow, task: TaskRow): RunOrder => {
     const body = bodyOf(task)
-    const { lost_after_seconds = 300, on_lost } = body.options
+    const { lost_after_seconds = optionDefaults.lost_after_seconds, on_lost } = body.options
+    const silentMs = clock.mono() - (fleet.leases.get(run.run_id)?.namedAtMono ?? clock.mono())
     return {
       run: run.run_id,
       task: task.task_id,
@@ -113,7 +115,9 @@ export const createExecution = ({ store, fleet, effects, clock, chance, heartbea
       payload: body.payload,
       options: body.options,
       ...(run.start_before !== null ? { start_before: instant(run.start_before) } : {}),
-      ...(on_lost === 'stop' ? { given_up_after_seconds: silentAfterMs(heartbeatMs) / 1000 + lost_after_seconds } : {}),
+      ...(on_lost === 'stop'
+        ? { given_up_after_seconds: silentAfterMs(heartbeatMs) / 1000 + lost_after_seconds, silent_seconds: silentMs / 1000 }
+        : {}),
     }
   }
 

@@ -1,6 +1,13 @@
 import { Command, type CommandBody, commandBodies, type Verb, verbs } from '../schemas/exchange.ts'
 
-export type Admitted = { [V in Verb]: { verb: V; epoch: number; body: CommandBody<V> } }[Verb]
+export type Admitted = {
+  [V in Verb]: {
+    verb: V
+    epoch: number /** By the controller's clock, in milliseconds. */
+    issuedAt: number
+    body: CommandBody<V>
+  }
+}[Verb]
 export type Admission = { ok: true; command: Admitted } | { ok: false; reason: string }
 
 export interface AdmissionContext {
@@ -30,7 +37,10 @@ export const admit = (message: { verb: string; retained: boolean; payload: unkno
   if (verb === undefined) return no('unknown_verb')
   const body = commandBodies[verb].safeParse(command.body)
   if (!body.success) return no('unreadable_body')
-  return { ok: true, command: { verb, epoch: command.epoch, body: body.data } as Admitted } // verb and body were matched above
+  return {
+    ok: true,
+    command: { verb, epoch: command.epoch, issuedAt: Date.parse(command.issued_at), body: body.data } as Admitted,
+  } // verb and body were matched above
 }
 
 const no = (reason: string): Admission => ({ ok: false, reason })

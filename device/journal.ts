@@ -16,6 +16,7 @@ export interface JournalRun {
   orders: string
   boot: string
   accepted_at: number
+  heard_mono: number
   started_mono: number | null
   ended_at: number | null
   stop_for: StopReason | null
@@ -57,9 +58,9 @@ export const createJournal = (db: Db) => {
   const number = (key: string): number => Number(meta(key) ?? 0)
 
   const insertRun = db.prepare<JournalRun>(`
-    insert into run (run_id, task_id, attempt, state, orders, boot, accepted_at, started_mono, ended_at, stop_for, out_bytes, err_bytes, log_seq,
+    insert into run (run_id, task_id, attempt, state, orders, boot, accepted_at, heard_mono, started_mono, ended_at, stop_for, out_bytes, err_bytes, log_seq,
       lines, bytes, dropped_lines, dropped_bytes, over_lines, over_bytes, done)
-    values (@run_id, @task_id, @attempt, @state, @orders, @boot, @accepted_at, @started_mono, @ended_at, @stop_for, @out_bytes, @err_bytes,
+    values (@run_id, @task_id, @attempt, @state, @orders, @boot, @accepted_at, @heard_mono, @started_mono, @ended_at, @stop_for, @out_bytes, @err_bytes,
       @log_seq, @lines, @bytes, @dropped_lines, @dropped_bytes, @over_lines, @over_bytes, @done)`)
   const updateRun = db.prepare<JournalRun>(`
     update run set state = @state, boot = @boot, started_mono = @started_mono, ended_at = @ended_at, stop_for = @stop_for, out_bytes = @out_bytes,

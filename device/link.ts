@@ -29,7 +29,8 @@ export interface LinkDeps {
   running: () => string[]
   /** Whether a run is to be ended by the device itself if it is given up. */
   wantsAnswer: () => boolean
-  orders: (runs: RunOrder[]) => void
+  /** With the moment, on the monotonic clock, when the controller sent them. */
+  orders: (runs: RunOrder[], sentMono: number) => void
   cancels: (runs: string[]) => void
   unwanted: (runs: string[]) => void
   /** Something was acknowledged. */
@@ -146,7 +147,7 @@ export const createLink = (deps: LinkDeps) => {
       case 'ack':
         return acknowledge(command.body)
       case 'run':
-        return deps.orders(command.body.runs)
+        return deps.orders(command.body.runs, clock.mono() - Math.max(0, controllerNow() - command.issuedAt))
       case 'cancel':
         return deps.cancels(command.body.runs)
     }

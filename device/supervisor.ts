@@ -242,7 +242,7 @@ export const createSupervisor = (deps: SupervisorDeps) => {
   }
 
   /** A row for what came as an order or a cancel; it was never heard of before. */
-  const newRow = (runId: string, order: RunOrder | null, state: RunChange['state']): JournalRun => ({
+  const newRow = (runId: string, order: RunOrder | null, state: RunChange['state'], heardMono: number): JournalRun => ({
     run_id: runId,
     task_id: order?.task ?? null,
     attempt: order?.attempt ?? 0,
@@ -250,6 +250,7 @@ export const createSupervisor = (deps: SupervisorDeps) => {
     orders: JSON.stringify(order ?? {}),
     boot: deps.boot,
     accepted_at: deps.controllerNow(),
+    heard_mono: Math.round(heardMono),
     started_mono: null,
     ended_at: isRunOver(state) ? deps.controllerNow() : null,
     stop_for: null,
@@ -299,8 +300,8 @@ export const createSupervisor = (deps: SupervisorDeps) => {
 
   /** Ends what the controller has given up by now, if the task asked for that. A little earlier than the controller would. */
   const stopGivenUp = (): void => {
-    const silentMs = clock.mono() - journal.heardMono()
     for (const one of live.values()) {
+      const silentMs = clock.mono() - Math.max(journal.heardMono(), one.row.heard_mono)
       const seconds = one.orders.given_up_after_seconds
       if (seconds === undefined || one.row.stop_for !== null) continue
       if (silentMs >= seconds * 1000 - marginMs(one, graceMs(one))) stop(one, 'given_up')
@@ -335,7 +336,7 @@ export const createSupervisor = (deps: SupervisorDeps) => {
       }
     },
 
-    orders: (orders: RunOrder[]): void => {
+    orders: (orders: RunOrder[], sentMono: number): void => {
       if (isShuttingDown) return
       let begun: JournalRun[] = []
       commits
@@ -348,7 +349,7 @@ export const createSupervisor = (deps: SupervisorDeps) => {
               continue
             }
             const isLate = order.start_before !== undefined && Date.parse(order.start_before) <= deps.controllerNow()
-            const row = newRow(order.run, order, isLate ? 'rejected' : 'accepted')
+            const row = newRow(order.run, order, isLate ? 'rejected' : 'accepted', sentMono - (order.silent_seconds ?? 0) * 1000)
             journal.insertRun(row)
             const seq = journal.appendChange(changeOf(row, isLate ? { reason: 'expired' } : {}))
             if (isLate) finished.set(row.run_id, seq)
@@ -380,7 +381,7 @@ export const createSupervisor = (deps: SupervisorDeps) => {
               continue
             }
             // Not come yet: it is written down, and refused when it comes.
-            const row = newRow(run, null, 'cancelled')
+            const row = newRow(run, null, 'cancelled', clock.mono())
             journal.insertRun(row)
             finished.set(run, journal.appendChange(changeOf(row, { reason: 'cancelled_before_start' })))
           }

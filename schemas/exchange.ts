@@ -126,6 +126,8 @@ export const RunOrder = z.looseObject({
   start_before: Instant.optional(),
   /** Seconds without a word between device and controller after which the controller gives the run up. */
   given_up_after_seconds: z.number().optional(),
+  /** How many of those seconds had gone by when this was sent: more than none for an order that is repeated. */
+  silent_seconds: z.number().optional(),
 })
 export type RunOrder = z.infer<typeof RunOrder>
 

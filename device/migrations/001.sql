@@ -13,6 +13,7 @@ create table run (
   orders text not null,                 -- as they came, JSON
   boot text not null,
   accepted_at integer not null,
+  heard_mono integer not null,          -- the controller counts its silence from here, or from a later heartbeat
   started_mono integer,
   ended_at integer,
   stop_for text,                        -- why it is being stopped, which decides how it ends

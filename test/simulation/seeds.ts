@@ -2,10 +2,10 @@ import { expect } from 'vitest'
 import { createWorld } from './world.ts'
 
 /** Lives through the worlds of these seeds. To replay a failing one: `SIM_SEED=<seed> npx vitest run --project unit test/simulation`. */
-export const liveThrough = async (first: number, count: number): Promise<void> => {
+export const liveThrough = async (first: number, count: number, isCalm = false): Promise<void> => {
   const states: Record<string, number> = {}
   for (let seed = first; seed < first + count; seed++) {
-    const world = createWorld({ seed })
+    const world = createWorld({ seed, isCalm })
     try {
       await world.run()
       for (const [state, many] of Object.entries(world.states)) states[state] = (states[state] ?? 0) + many
@@ -15,7 +15,7 @@ export const liveThrough = async (first: number, count: number): Promise<void> =
     }
   }
   // The worlds are worth something only if every way to end was taken.
-  if (count >= 100)
+  if (count >= 100 && !isCalm)
     expect(Object.keys(states).sort()).toEqual(['cancelled', 'expired', 'failed', 'lost', 'succeeded', 'timed_out'])
 }
 
