@@ -9,13 +9,14 @@ export const refusalOf = (what: string, error: z.ZodError, known: readonly strin
   return refused('invalid', first ? `${what}: ${first.field}: ${first.message}${more}` : `${what} is not valid`, faults)
 }
 
+/** `known` are the fields that there are; those of objects within with the whole path, as `options.retries`. */
 export const faultsOf = (error: z.ZodError, known: readonly string[] = []): FieldFault[] =>
   error.issues.flatMap((issue): FieldFault[] => {
     const field = issue.path.length > 0 ? issue.path.join('.') : '(input)'
     switch (issue.code) {
       case 'unrecognized_keys':
         return issue.keys.map((key) => {
-          const near = nearest(key, known)
+          const near = meantBy(key, issue.path.join('.'), known)
           const at = issue.path.length > 0 ? `${issue.path.join('.')}.${key}` : key
           return {
             field: at,
@@ -30,9 +31,16 @@ export const faultsOf = (error: z.ZodError, known: readonly string[] = []): Fiel
       }
       case 'invalid_union': {
         const inner = issue.errors.flat().find((one) => one.path.length > 0)
-        const at = inner ? [...issue.path, ...inner.path].join('.') : field
-        return [{ field: at, code: 'invalid_type', message: inner ? inner.message : issue.message }]
+        if (inner) {
+          const at = [...issue.path, ...inner.path].join('.')
+          return [{ field: at, code: 'invalid_type', message: sentence(inner.message) }]
+        }
+        const expected = issue.errors.flat().flatMap((one) => (one.code === 'invalid_type' ? [one.expected] : []))
+        const message = expected.length > 0 ? `expected ${expected.join(' or ')}` : sentence(issue.message)
+        return [{ field, code: 'invalid_type', message, ...(expected.length > 0 ? { accepted: expected } : {}) }]
       }
+      case 'invalid_key':
+        return [{ field, code: 'invalid_key', message: sentence(issue.issues[0]?.message ?? issue.message) }]
       case 'invalid_type':
         return [
           {
@@ -53,6 +61,18 @@ export const faultsOf = (error: z.ZodError, known: readonly string[] = []): Fiel
     }
   })
 
+/** The field that an unknown key stands for: one beside it, or else one that has its place elsewhere, with that place. */
+const meantBy = (key: string, parent: string, known: readonly string[]): string | undefined => {
+  const places = known.map((path) => ({ path, parent: path.slice(0, Math.max(0, path.lastIndexOf('.'))) }))
+  const nameOf = (path: string) => path.slice(path.lastIndexOf('.') + 1)
+  const beside = places.filter((one) => one.parent === parent).map((one) => nameOf(one.path))
+  const near = nearest(key, beside)
+  if (near !== undefined) return near
+  const elsewhere = places.filter((one) => one.parent !== parent).map((one) => one.path)
+  const name = nearest(key, elsewhere.map(nameOf))
+  return elsewhere.find((path) => nameOf(path) === name)
+}
+
 const sentence = (message: string): string => message.replace(/^Invalid input: /, '')
 const listed = (values: string[]): string => (values.length === 1 ? `"${values[0]}"` : `one of ${values.join(', ')}`)
 
@@ -71,7 +91,7 @@ export const nearest = (word: string, known: readonly string[]): string | undefi
 }
 
 const editDistance = (a: string, b: string): number => {
-  if (Math.abs(a.length - b.length) > 8) return 99
+  if (Math.abs(a.length - b.length) > 8) return Number.POSITIVE_INFINITY
   let row = Array.from({ length: b.length + 1 }, (_, i) => i)
   for (let i = 1; i <= a.length; i++) {
     const next = [i]
@@ -81,5 +101,5 @@ const editDistance = (a: string, b: string): number => {
     }
     row = next
   }
-  return row[b.length] ?? 99
+  return row[b.length] ?? Number.POSITIVE_INFINITY
 }

@@ -14,9 +14,10 @@ const equality = new RegExp(`^(${key})\\s*(==|=|!=)\\s*(${value})$`)
 const membership = new RegExp(`^(${key})\\s+(in|notin)\\s*\\(([^()]*)\\)$`)
 const wholeValue = new RegExp(`^${value}$`)
 
-/** Parses a selector; an error says which part could not be read and what the grammar is. */
+/** Parses a selector; an error says which part could not be read and what the grammar is. An empty one matches everything, as in Kubernetes. */
 export const parseSelector = (text: string): { ok: true; requirements: Requirement[] } | { ok: false; reason: string } => {
   const requirements: Requirement[] = []
+  if (text.trim() === '') return { ok: true, requirements }
   for (const part of splitOutsideParentheses(text)) {
     const requirement = parseRequirement(part.trim())
     if (!requirement)

@@ -121,13 +121,11 @@ export const Task = z.looseObject({
 export type Task = z.infer<typeof Task>
 
 const knownFields = [
-  Object.keys(fields),
-  ProcessPayload.keyof().options,
-  Target.keyof().options,
-  Options.keyof().options,
-  Object.keys(aliases),
-  payloadKinds,
-].flat()
+  ...Object.keys(fields),
+  ...[...ProcessPayload.keyof().options, 'prompt', 'workload'].map((key) => `payload.${key}`),
+  ...Target.keyof().options.map((key) => `target.${key}`),
+  ...[...Options.keyof().options, ...Object.keys(aliases)].map((key) => `options.${key}`),
+]
 
 /** Reads a task from outside. Aliases become their field; what this version cannot run is told apart from what is wrong. */
 export const readTask = (raw: unknown): { ok: true; task: TaskInput } | { ok: false; error: WireError } => {
@@ -202,7 +200,8 @@ const faultsBetweenFields = (raw: unknown, kind: ReturnType<typeof payloadKindOf
 /** Gives each alias its real name; an alias and its field with different values contradict each other. */
 const withoutAliases = (raw: unknown): { ok: true; value: unknown } | { ok: false; error: WireError } => {
   if (!isRecord(raw) || !isRecord(raw['options'])) return { ok: true, value: raw }
-  const options: Record<string, unknown> = {}
+  // Without a prototype, so that a key like `__proto__` is one more unknown field.
+  const options: Record<string, unknown> = Object.create(null)
   for (const [key, value] of Object.entries(raw['options'])) {
     const field = Object.hasOwn(aliases, key) ? (aliases[key] ?? key) : key
     if (options[field] !== undefined && options[field] !== value) {

@@ -133,6 +133,7 @@ export const topicMatches = (filter: string, topic: string): boolean => {
 export const filterCovers = (granted: string, asked: string): boolean => {
   const wide = granted.split('/')
   const narrow = asked.split('/')
+  if (asked.startsWith('$') && (wide[0] === '#' || wide[0] === '+')) return false // [MQTT-4.7.2-1]
   for (let i = 0; i < wide.length; i++) {
     if (wide[i] === '#') return true
     if (i >= narrow.length || narrow[i] === '#') return false
