@@ -111,7 +111,9 @@ export const Heartbeat = z.looseObject({
       uptime_seconds: z.number(),
       clock_offset_ms: z.number().nullable(),
     })
-    .optional(),
+    .optional()
+    // For show only: figures that do not fit must not silence a device.
+    .catch(undefined),
 })
 export type Heartbeat = z.infer<typeof Heartbeat>
 
