@@ -56,6 +56,7 @@ describe('task.list', () => {
     await desk.hello('d1')
     const plain = await desk.submit({ target: { device: 'd9' } })
     await desk.advance(60_000)
+    await desk.beat('d1')
     const since = instant(desk.clock.now())
     const rich = {
       type: 'build',
