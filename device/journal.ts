@@ -159,7 +159,7 @@ export const createJournal = (db: Db) => {
       const { last, acked } = stream('runs')
       const seq = last + 1
       const body = JSON.stringify({ seq, ...change })
-      put.run('runs', seq, seq, 0, 0, body.length, body)
+      put.run('runs', seq, seq, 0, 0, Buffer.byteLength(body), body)
       save('runs', { last: seq, acked })
       return seq
     },
@@ -167,7 +167,7 @@ export const createJournal = (db: Db) => {
     appendLog: (run: string, chunk: JournalRecord): void => {
       const name = `log:${run}`
       const { acked } = stream(name)
-      put.run(name, chunk.seq, chunk.first, chunk.lines, chunk.bytes, chunk.body.length, chunk.body)
+      put.run(name, chunk.seq, chunk.first, chunk.lines, chunk.bytes, Buffer.byteLength(chunk.body), chunk.body)
       save(name, { last: chunk.seq, acked })
     },
     /** The controller has all up to `seq`. An older or impossible word changes nothing. */
@@ -197,8 +197,8 @@ export const createJournal = (db: Db) => {
       let bytes = 0
       for (const row of rows) {
         const before = droppedIn(row.body)
-        lines += before ? before.lines : row.lines
-        bytes += before ? before.bytes : row.bytes
+        lines += row.lines + before.lines
+        bytes += row.bytes + before.bytes
       }
       const marker: LogRecord = [
         tail.seq,
@@ -208,8 +208,8 @@ export const createJournal = (db: Db) => {
       ]
       const body = JSON.stringify([marker])
       drop.run(name, tail.seq)
-      put.run(name, tail.seq, head.first, 0, 0, body.length, body)
-      return rows.reduce((sum, row) => sum + row.body.length, 0) - body.length
+      put.run(name, tail.seq, head.first, 0, 0, Buffer.byteLength(body), body)
+      return rows.reduce((sum, row) => sum + Buffer.byteLength(row.body), 0) - Buffer.byteLength(body)
     },
     close: (): void => {
       db.close()
@@ -218,10 +218,16 @@ export const createJournal = (db: Db) => {
 }
 export type Journal = ReturnType<typeof createJournal>
 
-/** What a chunk that is only a marker of dropped records has counted. */
-const droppedIn = (body: string): { lines: number; bytes: number } | undefined => {
-  if (body.length > 300 || !body.includes('"dropped"')) return undefined
-  const records = JSON.parse(body) as LogRecord[] // written above
-  const text = records.length === 1 ? records[0]?.[3] : undefined
-  return typeof text === 'object' && 'dropped' in text ? text.dropped : undefined
+/** What the records of a chunk have counted as dropped: by an earlier shedding, or of a line that was too long. */
+const droppedIn = (body: string): { lines: number; bytes: number } => {
+  const sum = { lines: 0, bytes: 0 }
+  // Within a text the quotes would be escaped.
+  if (!body.includes('"dropped"')) return sum
+  for (const [, , , text] of JSON.parse(body) as LogRecord[]) {
+    // written by the run's log, or above
+    if (typeof text === 'string' || !('dropped' in text)) continue
+    sum.lines += text.dropped.lines
+    sum.bytes += text.dropped.bytes
+  }
+  return sum
 }
