@@ -88,8 +88,11 @@ export const createRunLog = (deps: RunLogDeps) => {
         const bytes = piece.bytes
         if (stream === 'o') next.out_bytes += bytes
         if (stream === 'e') next.err_bytes += bytes
-        if (next.bytes + bytes > maxOutputBytes && stream !== 's') {
-          if (next.over_bytes === 0 && next.over_lines === 0) {
+        // From the first piece that does not fit nothing is kept: a shorter one behind it would hide the hole.
+        const isOver = next.over_bytes > 0 || next.over_lines > 0
+        const isTooMuch = piece.dropped === undefined && next.bytes + bytes > maxOutputBytes
+        if (stream !== 's' && (isOver || isTooMuch)) {
+          if (!isOver) {
             chunk.add(
               [
                 ++next.log_seq,
