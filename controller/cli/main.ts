@@ -58,5 +58,7 @@ try {
   writeSync(2, `skein: a fault in Skein itself: ${text}\n`)
   process.exitCode = exitCodes.skein
 }
+// A pipe takes what is written as slowly as its reader reads, and nothing of that may be cut off.
+for (const stream of [process.stdout, process.stderr]) await new Promise<void>((resolve) => stream.write('', () => resolve()))
 // A write that failed is reported a turn later.
 setImmediate(() => process.exit())
