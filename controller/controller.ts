@@ -8,6 +8,7 @@ import { ControllerState, DeviceState, Heartbeat, Hello, LogChunk, RunReport } f
 import { instant } from '../schemas/ids.ts'
 import { filterOf, readTopic, topicOf } from '../schemas/topics.ts'
 import type { Ask } from './asking.ts'
+import { createAudit } from './audit.ts'
 import { silentAfterMs } from './core/leases.ts'
 import { createDispatcher } from './dispatcher.ts'
 import { openMqttDoor } from './doors/mqtt.ts'
@@ -112,17 +113,17 @@ export const startController = async (deps: ControllerDeps): Promise<Controller>
     isConnected: bus.isConnected,
   })
   const intake = createIntake({ store, fleet, effects, dispatcher, clock, chance })
+  const audit = createAudit({ effects, commits, log })
   const ask = createOperations({
     fleetName,
     store,
     fleet,
-    effects,
     execution,
     intake,
     views,
     commits,
+    audit,
     clock,
-    log,
     epoch: () => epoch,
   })
 
@@ -156,7 +157,7 @@ export const startController = async (deps: ControllerDeps): Promise<Controller>
     if (state.data.epoch > epoch && state.data.state === 'online') return deps.overtaken(state.data.epoch)
     if (isReady && (state.data.epoch < epoch || state.data.state === 'offline')) announce('online')
   })
-  await openMqttDoor({ fleet: fleetName, bus, ask, follow: effects.follow, log })
+  await openMqttDoor({ fleet: fleetName, bus, ask, follow: effects.follow, audit, log })
   bus.onConnect(() => {
     watch.startAnew()
     announce('online')

@@ -1,20 +1,14 @@
 import type { Chance } from '../base/chance.ts'
-import type { Clock, Timer } from '../base/clock.ts'
+import type { Clock } from '../base/clock.ts'
 import type { GroupCommit } from '../base/group-commit.ts'
 import type { Log } from '../base/log.ts'
-import type { DeviceState, Heartbeat, Hello, LogChunk, RunReport, Welcome } from '../schemas/exchange.ts'
-import { instant } from '../schemas/ids.ts'
-import { isRunOver } from '../schemas/run-states.ts'
-import { isTaskOver } from '../schemas/task-states.ts'
+import type { DeviceState, Heartbeat, Hello, LogChunk, RunReport } from '../schemas/exchange.ts'
+import { createAcknowledgements } from './acknowledgements.ts'
 import type { Effects } from './effects.ts'
 import type { Execution } from './execution.ts'
 import type { Fleet, FleetDevice } from './fleet.ts'
+import { createReconciliation } from './reconciliation.ts'
 import type { Store } from './store/store.ts'
-import { bodyOf } from './store/tasks.ts'
-
-/** Acknowledgements are lazy: what came within this time, or this many bytes, is acknowledged together. */
-const ackAfterMs = 200
-const ackAfterBytes = 1024 * 1024
 
 export interface ExchangeDeps {
   store: Store
@@ -39,42 +33,8 @@ export interface ExchangeDeps {
  */
 export const createExchange = (deps: ExchangeDeps) => {
   const { store, fleet, effects, execution, commits, logCommits, clock, log } = deps
-  const due = new Map<string, { streams: Set<string>; again: Set<string>; heard: number | null }>()
-  let dueBytes = 0
-  let timer: Timer | undefined
-
-  const acknowledge = (device: string, stream: string | null, bytes: number, again = false): void => {
-    const entry = due.get(device) ?? { streams: new Set(), again: new Set(), heard: null }
-    due.set(device, entry)
-    if (stream !== null) entry.streams.add(stream)
-    if (stream !== null && again) entry.again.add(stream)
-    dueBytes += bytes
-    if (again || dueBytes >= ackAfterBytes) sendAcks()
-    else timer ??= clock.after(ackAfterMs, sendAcks)
-  }
-
-  const sendAcks = (): void => {
-    timer?.cancel()
-    timer = undefined
-    dueBytes = 0
-    for (const [name, { streams, again, heard }] of due) {
-      const device = fleet.devices.get(name)
-      if (!device?.row.journal) continue
-      const cursors: Record<string, number> = {}
-      for (const stream of streams) cursors[stream] = cursorOf(device, stream)
-      effects.sendCommand(name, 'ack', {
-        journal: device.row.journal,
-        cursors,
-        ...(again.size > 0 ? { again: [...again] } : {}),
-        ...(heard !== null ? { heard_mono_ms: heard } : {}),
-        ...(device.isReady ? {} : { hello: true }),
-      })
-    }
-    due.clear()
-  }
-
-  const cursorOf = (device: FleetDevice, stream: string): number =>
-    stream === 'runs' ? device.row.cursor : stream.startsWith('log:') ? store.logs.lastSeq(stream.slice(4)) : 0
+  const acks = createAcknowledgements({ store, fleet, effects, clock })
+  const reconcile = createReconciliation({ store, fleet, effects, execution, clock, log, heartbeatMs: deps.heartbeatMs })
 
   const heard = (device: FleetDevice): void => {
     if (fleet.isSilent(device)) deps.roomFor(device.row.name)
@@ -96,7 +56,7 @@ export const createExchange = (deps: ExchangeDeps) => {
         if (!device) return
         if (store.devices.isRetired(name, hello.journal)) return
         if (device.row.journal === hello.journal && hello.session < device.row.session) return
-        if (device.row.journal !== null && device.row.journal !== hello.journal) loseJournal(device, device.row.journal)
+        if (device.row.journal !== null && device.row.journal !== hello.journal) reconcile.loseJournal(device, device.row.journal)
         if (hello.epoch > 0) deps.raiseEpoch(hello.epoch)
 
         const cursor = device.row.journal === hello.journal ? device.row.cursor : 0
@@ -119,7 +79,7 @@ export const createExchange = (deps: ExchangeDeps) => {
         device.nonce = hello.nonce
         if (!wasReady)
           effects.event('device', 'skein.device.online', name, { device: name, state: 'online', session: hello.session })
-        effects.command(name, 'welcome', welcome(device, hello))
+        effects.command(name, 'welcome', reconcile.welcome(device, hello))
         deps.roomFor(name)
       }),
 
@@ -149,7 +109,7 @@ export const createExchange = (deps: ExchangeDeps) => {
           return gap
         })
         .then((gap) => {
-          if (gap !== undefined) acknowledge(name, 'runs', bytes, gap)
+          if (gap !== undefined) acks.owe(name, 'runs', bytes, gap)
         }),
 
     chunk: (name: string, chunk: LogChunk, bytes: number): Promise<void> => {
@@ -162,7 +122,7 @@ export const createExchange = (deps: ExchangeDeps) => {
       const acknowledgedBefore = typeof chunk['acked'] === 'number' ? chunk['acked'] : 0
       return logCommits
         .run(() => store.logs.append(name, chunk, acknowledgedBefore))
-        .then(({ gap }) => acknowledge(name, `log:${chunk.source}`, bytes, gap))
+        .then(({ gap }) => acks.owe(name, `log:${chunk.source}`, bytes, gap))
     },
 
     heartbeat: (name: string, beat: Heartbeat): void => {
@@ -188,11 +148,7 @@ export const createExchange = (deps: ExchangeDeps) => {
           .catch((error: unknown) => log.error({ err: error, device: name }, 'cannot store that runs were heard of again'))
       }
       // A device that does not know this controller yet learns of its epoch, and says hello.
-      if (beat.answer || !device.isReady) {
-        acknowledge(name, 'runs', 0)
-        const entry = due.get(name)
-        if (entry) entry.heard = beat.mono_ms
-      }
+      if (beat.answer || !device.isReady) acks.heard(name, beat.mono_ms)
     },
 
     state: (name: string, state: DeviceState): void => {
@@ -213,144 +169,7 @@ export const createExchange = (deps: ExchangeDeps) => {
         .catch((error: unknown) => log.error({ err: error, device: name }, 'cannot store that a device went offline'))
     },
 
-    close: (): void => {
-      timer?.cancel()
-    },
-  }
-
-  /** The device has a new memory: nothing that the old one had will ever be heard of again, and must not be sent again. */
-  function loseJournal(device: FleetDevice, journal: string): void {
-    store.devices.retireJournal(device.row.name, journal)
-    for (const id of [...device.live]) {
-      const lease = fleet.leases.get(id)
-      if (!lease) continue
-      if (isRunOver(lease.run.state)) {
-        const confirmed = { ...lease.run, confirmed: 1 }
-        store.runs.update(confirmed)
-        fleet.release(confirmed)
-      } else if (lease.run.cancel_requested_at !== null) execution.end(lease.run, 'cancelled', 'journal_lost', 1)
-      else execution.end(lease.run, 'lost', 'journal_lost', null)
-    }
-    log.warn({ device: device.row.name }, 'device has a new journal')
-  }
-
-  /** Compares what the device has with what we think it has; sends again what it never got. */
-  function welcome(device: FleetDevice, hello: Hello): Welcome {
-    const name = device.row.name
-    const has = new Set(hello.runs.map((one) => one.run))
-    const unwanted: string[] = []
-    const cancels: string[] = []
-    for (const one of hello.runs) {
-      const lease = fleet.leases.get(one.run)
-      if (lease && lease.run.device === name) {
-        lease.namedAtMono = clock.mono()
-        execution.trust(lease.run)
-        continue
-      }
-      const run = store.runs.get(one.run)
-      if (!run) adopt(name, one)
-      else if (isRunOver(run.state)) {
-        const task = store.tasks.get(run.task_id)
-        const isSuperseded = !task || isTaskOver(task.state) || task.attempt > run.attempt
-        if (run.state === 'cancelled') cancels.push(run.run_id)
-        else if (isSuperseded && task && task.attempt > run.attempt) unwanted.push(run.run_id)
-      }
-    }
-    // Of a run that ended there its device may have had the word acknowledged by the database that we were restored from.
-    const ended = new Set(hello.runs.filter((one) => isRunOver(one.state)).map((one) => one.run))
-    for (const id of device.live) {
-      const lease = fleet.leases.get(id)
-      if (!lease) continue
-      if (lease.run.cancel_requested_at !== null) cancels.push(id)
-      else if ((!has.has(id) || ended.has(id)) && !isRunOver(lease.run.state)) execution.orderAgain(lease.run)
-    }
-    const cursors: Record<string, number> = {}
-    for (const stream of Object.keys(hello.streams)) cursors[stream] = cursorOf(device, stream)
-    return {
-      nonce: hello.nonce,
-      at: instant(clock.now()),
-      cursors,
-      wanted: hello.runs.map((one) => one.run).filter((run) => fleet.leases.has(run)),
-      unwanted,
-      cancels: [...new Set(cancels)],
-      heartbeat_seconds: deps.heartbeatMs / 1000,
-      revision: 0,
-    }
-  }
-
-  /** A run that we do not know, on a device of ours: our database was restored. It is recorded from the device's word. */
-  function adopt(device: string, one: Hello['runs'][number]): void {
-    const now = clock.now()
-    const taskId = one.task ?? one.run
-    const attempt = Number(/-(\d+)$/.exec(one.run)?.[1] ?? 1)
-    const known = store.tasks.get(taskId)
-    if (!known) {
-      const body = {
-        type: 'command',
-        payload: {},
-        priority: 'medium',
-        source: 'adopted',
-        target: { device },
-        options: {},
-        metadata: {},
-        tags: [],
-      }
-      const task = store.tasks.insert(
-        {
-          task_id: taskId,
-          state: 'active',
-          reason: 'adopted',
-          type: 'command',
-          rank: 2,
-          source: 'adopted',
-          requested_by: device,
-          repository: null,
-          target_device: device,
-          device,
-          body: JSON.stringify(body),
-          idempotency_key: null,
-          fingerprint: '',
-          retry_of: null,
-          attempt,
-          open: 1,
-          worst: null,
-          exit_code: null,
-          created_at: now,
-          started_at: null,
-          ended_at: null,
-          cancel_requested_at: null,
-        },
-        [],
-      )
-      effects.taskChanged(task)
-    }
-    const place = known && execution.takePlace(known, device, attempt)
-    const run = {
-      run_id: one.run,
-      task_id: taskId,
-      attempt,
-      device,
-      journal: fleet.devices.get(device)?.row.journal ?? null,
-      lane: place?.lane ?? `=${device}`,
-      tries: place ? place.tries + 1 : attempt,
-      state: 'accepted' as const,
-      reason: 'adopted',
-      exit_code: null,
-      signal: null,
-      dispatched_at: now,
-      accepted_at: now,
-      started_at: null,
-      ended_at: null,
-      // Cancelled before its device came: it is to stop there as well.
-      cancel_requested_at: known?.cancel_requested_at ?? null,
-      confirmed: null,
-      start_before: null,
-      log: null,
-      late: null,
-    }
-    store.runs.insert(run)
-    effects.runChanged(run)
-    fleet.hold(run, known ? bodyOf(known).options : {})
+    close: acks.close,
   }
 }
 export type Exchange = ReturnType<typeof createExchange>

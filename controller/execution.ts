@@ -11,7 +11,7 @@ import { applyReport } from './core/reports.ts'
 import type { Effects } from './effects.ts'
 import type { Fleet, FleetDevice, Lease } from './fleet.ts'
 import type { QueueRow } from './store/queue.ts'
-import type { RunRow } from './store/runs.ts'
+import { newRun, type RunRow } from './store/runs.ts'
 import type { Store } from './store/store.ts'
 import { bodyOf, type TaskRow } from './store/tasks.ts'
 
@@ -134,7 +134,7 @@ export const createExecution = ({ store, fleet, effects, clock, chance, heartbea
       const task = store.tasks.get(waiting.task_id)
       if (!task || isTaskOver(task.state)) return
       const attempt = task.attempt + 1
-      const run: RunRow = {
+      const run = newRun({
         run_id: runIdOf(task.task_id, attempt),
         task_id: task.task_id,
         attempt,
@@ -142,20 +142,9 @@ export const createExecution = ({ store, fleet, effects, clock, chance, heartbea
         journal: device.row.journal,
         lane: waiting.lane,
         tries: waiting.tries + 1,
-        state: 'dispatched',
-        reason: null,
-        exit_code: null,
-        signal: null,
         dispatched_at: clock.now(),
-        accepted_at: null,
-        started_at: null,
-        ended_at: null,
-        cancel_requested_at: null,
-        confirmed: null,
         start_before: waiting.expires_at,
-        log: null,
-        late: null,
-      }
+      })
       store.runs.insert(run)
       effects.runChanged(run)
       fleet.hold(run, bodyOf(task).options)

@@ -9,7 +9,7 @@ import type { Dispatcher } from './dispatcher.ts'
 import type { Effects } from './effects.ts'
 import type { Fleet } from './fleet.ts'
 import type { Store } from './store/store.ts'
-import type { TaskRow } from './store/tasks.ts'
+import { newTask, type TaskRow } from './store/tasks.ts'
 
 export interface IntakeDeps {
   store: Store
@@ -56,30 +56,21 @@ export const createIntake = ({ store, fleet, effects, dispatcher, clock, chance 
     const now = clock.now()
     const rank = priorities.indexOf(task.priority)
     const row = store.tasks.insert(
-      {
+      newTask({
         task_id: chance.ulid(now),
-        state: 'queued',
-        reason: null,
         type: task.type,
         rank,
         source,
         requested_by: by,
         repository: task.target.repository ?? null,
         target_device: task.target.device ?? null,
-        device: null,
         body,
         idempotency_key: task.idempotency_key ?? null,
         fingerprint,
         retry_of: retryOf,
-        attempt: 0,
         open: lanes.length,
-        worst: null,
-        exit_code: null,
         created_at: now,
-        started_at: null,
-        ended_at: null,
-        cancel_requested_at: null,
-      },
+      }),
       task.tags,
     )
     const within = task.options.start_within_seconds

@@ -1,6 +1,5 @@
 import type { Clock } from '../base/clock.ts'
 import type { GroupCommit } from '../base/group-commit.ts'
-import type { Log } from '../base/log.ts'
 import { version } from '../base/version.ts'
 import { accepted, type Outcome, refused } from '../schemas/errors.ts'
 import { nearest, refusalOf } from '../schemas/faults.ts'
@@ -10,7 +9,7 @@ import { matches, parseSelector } from '../schemas/selector.ts'
 import { priorities, readTask } from '../schemas/task.ts'
 import { isTaskOver } from '../schemas/task-states.ts'
 import type { Ask, Asker } from './asking.ts'
-import type { Effects } from './effects.ts'
+import type { Audit } from './audit.ts'
 import type { Execution } from './execution.ts'
 import type { Fleet } from './fleet.ts'
 import type { Intake } from './intake.ts'
@@ -22,13 +21,12 @@ export interface OperationsDeps {
   fleetName: string
   store: Store
   fleet: Fleet
-  effects: Effects
   execution: Execution
   intake: Intake
   views: Views
   commits: GroupCommit
+  audit: Audit
   clock: Clock
-  log: Log
   epoch: () => number
 }
 
@@ -36,7 +34,7 @@ type Handlers = { [N in OperationName]: (asker: Asker, input: InputOf<N>) => Out
 
 /** Answers every operation of the table: checks who asks, reads the input, does it, commits. */
 export const createOperations = (deps: OperationsDeps): Ask => {
-  const { store, fleet, effects, execution, intake, views, commits, clock } = deps
+  const { store, fleet, execution, intake, views, commits, audit, clock } = deps
 
   const withTask = (id: string, use: (task: TaskRow) => Outcome<unknown>): Outcome<unknown> => {
     const task = store.tasks.get(id)
@@ -194,7 +192,7 @@ export const createOperations = (deps: OperationsDeps): Ask => {
         role === undefined
           ? `"${asker.subject}" has no token here`
           : `role ${role} may not ask for ${name}; ${operations[name].role} may`
-      if (role !== undefined || asker.door === 'mqtt') audit(asker, name, 'forbidden')
+      if (role !== undefined || asker.door === 'mqtt') audit(asker.subject, name, 'forbidden')
       return refused('forbidden', message)
     }
     const parsed = operations[name].input.safeParse(input ?? {}, { reportInput: true })
@@ -203,14 +201,8 @@ export const createOperations = (deps: OperationsDeps): Ask => {
       return refusalOf(name, parsed.error, 'shape' in shape ? Object.keys(shape.shape) : [])
     }
     const outcome = await handlers[name](asker, parsed.data as never) // parsed by the schema of the same name
-    if (!outcome.ok && operations[name].http.method !== 'get') audit(asker, name, outcome.error.code)
+    if (!outcome.ok && operations[name].http.method !== 'get') audit(asker.subject, name, outcome.error.code)
     return outcome
-  }
-
-  /** Refusals are made known, so that a bare message of a script is not refused in silence. */
-  function audit(asker: Asker, operation: string, code: string): void {
-    effects.event('audit', 'skein.audit.refused', asker.subject, { subject: asker.subject, operation, code })
-    commits.run(() => undefined).catch((error: unknown) => deps.log.error({ err: error }, 'cannot commit'))
   }
 }
 

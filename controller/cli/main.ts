@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { writeSync } from 'node:fs'
 import { systemChance } from '../../base/chance.ts'
 import { systemClock } from '../../base/clock.ts'
@@ -27,7 +28,9 @@ const readStdin = async (maxBytes: number): Promise<string> => {
     if (size > maxBytes) throw usageFailure(`Cannot read the standard input: it has more than ${maxBytes} bytes`)
     parts.push(bytes)
   }
-  return Buffer.concat(parts).toString('utf8')
+  const whole = Buffer.concat(parts)
+  if (!isUtf8(whole)) throw usageFailure('Cannot read the standard input: it is not UTF-8')
+  return whole.toString('utf8')
 }
 
 const io: Io = {

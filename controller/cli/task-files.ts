@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { readFileSync, statSync } from 'node:fs'
 import { parse } from 'yaml'
 import { usageFailure } from './exit.ts'
@@ -31,7 +32,9 @@ const readLimited = (file: string): string => {
   try {
     const { size } = statSync(file)
     if (size > maxFileBytes) throw usageFailure(`Cannot read "${file}": it has ${size} bytes, more than ${maxFileBytes}`)
-    return readFileSync(file, 'utf8')
+    const bytes = readFileSync(file)
+    if (!isUtf8(bytes)) throw usageFailure(`Cannot read "${file}": it is not UTF-8`)
+    return bytes.toString('utf8')
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT')
       throw usageFailure(`Cannot read "${file}": no such file`)

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import express, { type RequestHandler, type Router } from 'express'
 import { wireError } from '../../schemas/errors.ts'
 import { nearest } from '../../schemas/faults.ts'
@@ -13,7 +14,15 @@ type Deps = Pick<HttpDoorDeps, 'ask' | 'authenticate' | 'log'>
 export const apiRouter = (deps: Deps): Router => {
   const router = express.Router({ caseSensitive: true })
   // Whatever the content type says: `curl -d` calls JSON a form.
-  const readBody = express.json({ limit: maxMessageBytes, strict: false, type: () => true })
+  const readBody = express.json({
+    limit: maxMessageBytes,
+    strict: false,
+    type: () => true,
+    // Decoding would put a replacement in place of what is not UTF-8, and something else would run than was asked for.
+    verify: (_request, _response, body, encoding) => {
+      if (encoding === 'utf-8' && !isUtf8(body)) throw Object.assign(new Error('The body is not UTF-8'), { status: 400 })
+    },
+  })
   const identify = identifier(deps)
   const byPath = new Map<string, OperationName[]>()
   for (const name of operationNames) {

@@ -4,6 +4,7 @@ import { refused } from '../../schemas/errors.ts'
 import { Request } from '../../schemas/request.ts'
 import { filterOf, readTopic, replyTopicOf } from '../../schemas/topics.ts'
 import type { Ask } from '../asking.ts'
+import type { Audit } from '../audit.ts'
 
 export interface MqttDoorDeps {
   fleet: string
@@ -11,6 +12,7 @@ export interface MqttDoorDeps {
   ask: Ask
   /** From now on the changes of this task go to that topic too. */
   follow: (taskId: string, topic: string, id: string | null) => void
+  audit: Audit
   log: Log
 }
 
@@ -18,7 +20,7 @@ export interface MqttDoorDeps {
  * The MQTT door: requests under `request/<client>/<operation>`, answers to the client's reply tree. In the hub the PUBACK of a
  * request waits for the commit; where nothing can be stored there is no PUBACK and no reply.
  */
-export const openMqttDoor = async ({ fleet, bus, ask, follow, log }: MqttDoorDeps): Promise<void> => {
+export const openMqttDoor = async ({ fleet, bus, ask, follow, audit, log }: MqttDoorDeps): Promise<void> => {
   const receive = async (message: Message): Promise<void> => {
     const topic = readTopic(fleet, message.topic)
     const client = topic?.params['client']
@@ -27,6 +29,7 @@ export const openMqttDoor = async ({ fleet, bus, ask, follow, log }: MqttDoorDep
     const request = readRequest(operation, message.payload)
     const answerTo = replyTopic(fleet, client, request.ok ? request.replyTo : undefined)
     const id = request.ok ? request.id : null
+    if (!request.ok) audit(client, operation, 'invalid')
     const outcome = request.ok
       ? await ask({ subject: client, door: request.source }, operation, request.input)
       : refused('invalid', request.reason, [{ field: '(message)', code: 'invalid_json', message: request.reason }])

@@ -25,6 +25,25 @@ export interface RunRow {
   late: string | null
 }
 
+type NewRun = Pick<RunRow, 'run_id' | 'task_id' | 'attempt' | 'device' | 'journal' | 'lane' | 'tries' | 'dispatched_at'>
+
+/** A run that has just been dispatched, but for what is given. */
+export const newRun = (given: NewRun & Partial<RunRow>): RunRow => ({
+  state: 'dispatched',
+  reason: null,
+  exit_code: null,
+  signal: null,
+  accepted_at: null,
+  started_at: null,
+  ended_at: null,
+  cancel_requested_at: null,
+  confirmed: null,
+  start_before: null,
+  log: null,
+  late: null,
+  ...given,
+})
+
 export interface NoteRow {
   task_id: string
   run_id: string | null

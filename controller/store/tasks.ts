@@ -29,6 +29,29 @@ export interface TaskRow {
   cancel_requested_at: number | null
 }
 
+type NewTask = Pick<
+  TaskRow,
+  'task_id' | 'type' | 'rank' | 'source' | 'requested_by' | 'body' | 'fingerprint' | 'open' | 'created_at'
+>
+
+/** A task of which nothing has happened yet, but for what is given. */
+export const newTask = (given: NewTask & Partial<TaskRow>): Omit<TaskRow, 'n'> => ({
+  state: 'queued',
+  reason: null,
+  repository: null,
+  target_device: null,
+  device: null,
+  idempotency_key: null,
+  retry_of: null,
+  attempt: 0,
+  worst: null,
+  exit_code: null,
+  started_at: null,
+  ended_at: null,
+  cancel_requested_at: null,
+  ...given,
+})
+
 /** The task as its author wrote it; it was checked when it came in. */
 export const bodyOf = (row: TaskRow): TaskInput => JSON.parse(row.body) as TaskInput // stored from a TaskInput
 
