@@ -2,7 +2,7 @@ import { doublingMs } from '../base/backoff.ts'
 import type { Bus } from '../base/bus.ts'
 import type { Clock, Timer } from '../base/clock.ts'
 import { topicOf } from '../schemas/topics.ts'
-import type { Journal } from './journal.ts'
+import type { Journal, JournalRecord } from './journal.ts'
 
 export interface SenderDeps {
   fleet: string
@@ -17,6 +17,8 @@ export interface SenderDeps {
 /** How much of the logs may be on its way without an acknowledgement. */
 const windowBytes = 4 * 1024 * 1024
 const changesPerMessage = 100
+/** Of changes in one message: a reason may be as long as the command that could not be found. */
+const maxChangesBytes = 96 * 1024
 const backlogLimitBytes = 1024 * 1024
 
 interface Progress {
@@ -69,7 +71,7 @@ export const createSender = ({ fleet, device, bus, journal, clock, boot, session
   const pumpRuns = (): void => {
     const one = progressOf('runs')
     for (;;) {
-      const rows = journal.records('runs', one.sent, changesPerMessage)
+      const rows = fitting(journal.records('runs', one.sent, changesPerMessage))
       const last = rows.at(-1)
       if (!last) return
       const head = { journal: journal.id, session: session(), boot, mono_ms: clock.mono(), acked: journal.stream('runs').acked }
@@ -172,3 +174,13 @@ export const createSender = ({ fleet, device, bus, journal, clock, boot, session
   }
 }
 export type Sender = ReturnType<typeof createSender>
+
+/** As many of the first as fit in a message, and one at least. */
+const fitting = (rows: readonly JournalRecord[]): readonly JournalRecord[] => {
+  let bytes = 0
+  const end = rows.findIndex((row, i) => {
+    bytes += Buffer.byteLength(row.body) + 1
+    return i > 0 && bytes > maxChangesBytes
+  })
+  return end < 0 ? rows : rows.slice(0, end)
+}
