@@ -12,8 +12,9 @@ export interface Migration {
  * `exclusive` keeps every other process out until this one ends, however it ends: the lock is the kernel's.
  */
 export const openDatabase = (file: string, migrations: readonly Migration[], options: { exclusive?: boolean } = {}): Db => {
-  const db = new Database(file)
+  let db: Db | undefined
   try {
+    db = new Database(file)
     db.pragma('busy_timeout = 5000')
     if (options.exclusive) db.pragma('locking_mode = exclusive')
     db.pragma('journal_mode = wal')
@@ -22,7 +23,7 @@ export const openDatabase = (file: string, migrations: readonly Migration[], opt
     migrate(db, migrations, file)
     return db
   } catch (error) {
-    db.close()
+    db?.close()
     throw new Error(`Cannot open database "${file}"`, { cause: error })
   }
 }
