@@ -23,7 +23,7 @@ export const afterRun = (
   const mayRetry = run.state === 'failed' || run.state === 'timed_out' || run.state === 'lost'
   if (mayRetry && run.tries <= retries) {
     const first = (options.retry_backoff_seconds ?? optionDefaults.retry_backoff_seconds) * 1000
-    const ceiling = fullJitterMs(run.tries - 1, 1, first, maxBackoffMs)
+    const ceiling = fullJitterMs(run.tries - 1, 1, first, Math.max(first, maxBackoffMs))
     const waitMs = Math.round(ceiling / 2 + (random * ceiling) / 2)
     return {
       kind: 'retry',
@@ -36,6 +36,7 @@ export const afterRun = (
   return { kind: 'end', as: run.state, reason: run.reason }
 }
 
+/** Where the doubling ends, unless the first wait is longer already. */
 const maxBackoffMs = 3_600_000
 
 const severity: readonly TerminalTaskState[] = ['failed', 'timed_out', 'lost', 'rejected', 'expired', 'cancelled', 'succeeded']

@@ -22,7 +22,9 @@ export interface ReportedRun {
  * Cancel wins from its commit: whatever a cancelled run came to on its device is kept as `late`, and confirms the cancel.
  */
 export const applyReport = <R extends ReportedRun>(run: R, change: RunChange, now: number): R | undefined => {
-  const at = Math.min(now, Math.max(run.dispatched_at, Date.parse(change.at)))
+  // A device's clock may be wrong: what it says lies between what is known to have come before and now.
+  const earliest = Math.max(run.dispatched_at, run.accepted_at ?? 0, run.started_at ?? 0)
+  const at = Math.max(earliest, Math.min(now, Date.parse(change.at)))
   const log = change.log ? JSON.stringify(change.log) : run.log
   const late = JSON.stringify({
     state: change.state,
