@@ -229,6 +229,19 @@ export const startInstallation = async (options: InstallationOptions = {}) => {
         jti: `test-${subject}-${role}`,
       }),
 
+    /** Makes a token of a person known to the controller: it learns those in its data folder when it starts. */
+    enter: async (subject: string, token: string): Promise<void> => {
+      const { folder, token: tokenFile } = paths.device(subject)
+      mkdirSync(folder, { recursive: true })
+      await writeFile(tokenFile, token, { mode: 0o600 })
+      const pid = pidOf(options.apart ? 'controller' : 'hub')
+      if (pid !== undefined) killPid(pid)
+      await eventually(
+        `the controller knows ${subject}`,
+        async () => (await api('GET', '/status', undefined, token)).status === 200,
+      )
+    },
+
     mqtt: async (token = adminToken(), url = endpoints().mqtt): Promise<MqttClient> => {
       const client = await connectAsync(url, { username: 'test', password: token, reconnectPeriod: 100, connectTimeout: 5000 })
       client.on('error', () => undefined) // it connects again
