@@ -19,6 +19,7 @@ export interface JournalRun {
   heard_mono: number
   started_mono: number | null
   ended_at: number | null
+  result: string | null
   stop_for: StopReason | null
   out_bytes: number
   err_bytes: number
@@ -58,12 +59,12 @@ export const createJournal = (db: Db) => {
   const number = (key: string): number => Number(meta(key) ?? 0)
 
   const insertRun = db.prepare<JournalRun>(`
-    insert into run (run_id, task_id, attempt, state, orders, boot, accepted_at, heard_mono, started_mono, ended_at, stop_for, out_bytes, err_bytes, log_seq,
+    insert into run (run_id, task_id, attempt, state, orders, boot, accepted_at, heard_mono, started_mono, ended_at, result, stop_for, out_bytes, err_bytes, log_seq,
       lines, bytes, dropped_lines, dropped_bytes, over_lines, over_bytes, done)
-    values (@run_id, @task_id, @attempt, @state, @orders, @boot, @accepted_at, @heard_mono, @started_mono, @ended_at, @stop_for, @out_bytes, @err_bytes,
+    values (@run_id, @task_id, @attempt, @state, @orders, @boot, @accepted_at, @heard_mono, @started_mono, @ended_at, @result, @stop_for, @out_bytes, @err_bytes,
       @log_seq, @lines, @bytes, @dropped_lines, @dropped_bytes, @over_lines, @over_bytes, @done)`)
   const updateRun = db.prepare<JournalRun>(`
-    update run set state = @state, boot = @boot, started_mono = @started_mono, ended_at = @ended_at, stop_for = @stop_for, out_bytes = @out_bytes,
+    update run set state = @state, boot = @boot, started_mono = @started_mono, ended_at = @ended_at, result = @result, stop_for = @stop_for, out_bytes = @out_bytes,
       err_bytes = @err_bytes, log_seq = @log_seq, lines = @lines, bytes = @bytes, dropped_lines = @dropped_lines,
       dropped_bytes = @dropped_bytes, over_lines = @over_lines, over_bytes = @over_bytes, done = @done where run_id = @run_id`)
   const getRun = db.prepare<[string], JournalRun>('select * from run where run_id = ?')

@@ -2,14 +2,15 @@ import type { Clock, Timer } from '../base/clock.ts'
 import { every } from '../base/clock.ts'
 import type { GroupCommit } from '../base/group-commit.ts'
 import type { Log } from '../base/log.ts'
-import type { RunChange, RunOrder } from '../schemas/exchange.ts'
-import { instant } from '../schemas/ids.ts'
+import type { RunOrder } from '../schemas/exchange.ts'
 import { isRunOver } from '../schemas/run-states.ts'
 import { optionDefaults } from '../schemas/task.ts'
 import { type Journal, type JournalRun, ordersOf, type StopReason } from './journal.ts'
 import { endOfRun } from './run-end.ts'
 import { createRunLog, type RunLog } from './run-log.ts'
+import { changeOf, logOf, newRow } from './run-rows.ts'
 import type { RunEnd, RunHandle, Runner, RunWatcher } from './runner.ts'
+import { createSettlement } from './settlement.ts'
 
 export interface SupervisorDeps {
   device: string
@@ -54,18 +55,8 @@ const rememberMs = 24 * 3600 * 1000
 export const createSupervisor = (deps: SupervisorDeps) => {
   const { journal, commits, runner, clock, log } = deps
   const live = new Map<string, Live>()
-  /** Ended runs of which something is not acknowledged yet, with the number of their last change. */
-  const finished = new Map<string, number>()
   let isShuttingDown = false
   let idle: (() => void)[] = []
-
-  const changeOf = (row: JournalRun, more: Partial<RunChange> = {}): Omit<RunChange, 'seq'> => ({
-    run: row.run_id,
-    ...(row.task_id !== null ? { task: row.task_id } : {}),
-    state: row.state,
-    at: instant(deps.controllerNow()),
-    ...more,
-  })
 
   /** Stores something about a live run. Its row in memory is what is stored; if that fails, it is what was stored before. */
   const change = (one: Live, work: () => void): Promise<void> =>
@@ -82,6 +73,7 @@ export const createSupervisor = (deps: SupervisorDeps) => {
       })
 
   const report = (error: unknown): void => log.error({ err: error }, 'cannot write the journal; trying again')
+  const settlement = createSettlement({ journal, commits, now: deps.controllerNow, report })
 
   const begin = (row: JournalRun, isNew: boolean): void => {
     const orders = ordersOf(row)
@@ -97,8 +89,10 @@ export const createSupervisor = (deps: SupervisorDeps) => {
     live.set(row.run_id, one)
     const watcher = watch(one)
     const journalled = { o: row.out_bytes, e: row.err_bytes }
-    const isUntouched = row.state === 'accepted' && row.out_bytes + row.err_bytes === 0
-    // What is to be stopped before it began is adopted: that claims it, so that nothing can start it any more.
+    // Accepted by an earlier daemon of this boot, and still wanted: it is begun now.
+    const isUntouched =
+      row.state === 'accepted' && row.out_bytes + row.err_bytes === 0 && row.boot === deps.boot && !isGivenUp(one)
+    // What is not to begin any more is adopted: that claims it, so that nothing can start it.
     one.handle =
       (isNew || isUntouched) && row.stop_for === null
         ? runner.start({ run: row.run_id, payload: orders.payload, env: envOf(row) }, watcher)
@@ -121,7 +115,7 @@ export const createSupervisor = (deps: SupervisorDeps) => {
         const startedMono = clock.mono()
         change(one, () => {
           one.row = { ...one.row, state: 'running', started_mono: startedMono }
-          journal.appendChange(changeOf(one.row))
+          journal.appendChange(changeOf(one.row, deps.controllerNow()))
         }).then(deps.wake, report)
       }
       startTimeout(one)
@@ -221,15 +215,19 @@ export const createSupervisor = (deps: SupervisorDeps) => {
     let seq = 0
     change(one, () => {
       const result = endOfRun(end, one.row.stop_for, one.orders.options.timeout_seconds)
-      one.row = { ...one.log.store(one.row, true), state: result.state, ended_at: deps.controllerNow() }
-      const { log_seq: last_seq, lines, bytes, dropped_lines, dropped_bytes } = one.row
-      seq = journal.appendChange(changeOf(one.row, { ...result, log: { last_seq, lines, bytes, dropped_lines, dropped_bytes } }))
+      one.row = {
+        ...one.log.store(one.row, true),
+        state: result.state,
+        ended_at: deps.controllerNow(),
+        result: JSON.stringify(result),
+      }
+      seq = journal.appendChange(changeOf(one.row, deps.controllerNow(), { ...result, log: logOf(one.row) }))
       shed()
     }).then(
       () => {
         one.log.stored()
         live.delete(one.row.run_id)
-        finished.set(one.row.run_id, seq)
+        settlement.ended(one.row.run_id, seq)
         runner.forget(one.row.run_id)
         deps.wake()
         if (live.size === 0) for (const call of idle.splice(0)) call()
@@ -241,76 +239,20 @@ export const createSupervisor = (deps: SupervisorDeps) => {
     )
   }
 
-  /** A row for what came as an order or a cancel; it was never heard of before. */
-  const newRow = (runId: string, order: RunOrder | null, state: RunChange['state'], heardMono: number): JournalRun => ({
-    run_id: runId,
-    task_id: order?.task ?? null,
-    attempt: order?.attempt ?? 0,
-    state,
-    orders: JSON.stringify(order ?? {}),
-    boot: deps.boot,
-    accepted_at: deps.controllerNow(),
-    heard_mono: Math.round(heardMono),
-    started_mono: null,
-    ended_at: isRunOver(state) ? deps.controllerNow() : null,
-    stop_for: null,
-    out_bytes: 0,
-    err_bytes: 0,
-    log_seq: 0,
-    lines: 0,
-    bytes: 0,
-    dropped_lines: 0,
-    dropped_bytes: 0,
-    over_lines: 0,
-    over_bytes: 0,
-    done: 0,
-  })
-
-  /** The controller asks again about something we know: it is told again, unless that is on its way already. */
-  const answerAgain = (row: JournalRun): void => {
-    if (journal.hasUnacknowledgedChange(row.run_id)) return
-    const { log_seq: last_seq, lines, bytes, dropped_lines, dropped_bytes } = row
-    const over = isRunOver(row.state) ? { reason: 'repeated', log: { last_seq, lines, bytes, dropped_lines, dropped_bytes } } : {}
-    const seq = journal.appendChange(changeOf(row, over))
-    if (!isRunOver(row.state)) return
-    finished.set(row.run_id, seq)
-    if (row.done === 1) journal.updateRun({ ...row, done: 0 })
-  }
-
-  const settleFinished = (): void => {
-    const acked = journal.stream('runs').acked
-    const settled = [...finished].filter(([run, seq]) => acked >= seq && isLogAcknowledged(run)).map(([run]) => run)
-    if (settled.length === 0) return
-    commits
-      .run(() => {
-        for (const run of settled) {
-          const row = journal.run(run)
-          if (row) journal.updateRun({ ...row, done: 1 })
-        }
-      })
-      .then(() => {
-        for (const run of settled) finished.delete(run)
-      }, report)
-  }
-
-  const isLogAcknowledged = (run: string): boolean => {
-    const { last, acked } = journal.stream(`log:${run}`)
-    return acked >= last
-  }
-
   /** Ends what the controller has given up by now, if the task asked for that. A little earlier than the controller would. */
   const stopGivenUp = (): void => {
-    for (const one of live.values()) {
-      const silentMs = clock.mono() - Math.max(journal.heardMono(), one.row.heard_mono)
-      const seconds = one.orders.given_up_after_seconds
-      if (seconds === undefined || one.row.stop_for !== null) continue
-      if (silentMs >= seconds * 1000 - marginMs(one, graceMs(one))) stop(one, 'given_up')
-    }
+    for (const one of live.values()) if (one.row.stop_for === null && isGivenUp(one)) stop(one, 'given_up')
+  }
+
+  const isGivenUp = (one: Live): boolean => {
+    const seconds = one.orders.given_up_after_seconds
+    const silentMs = clock.mono() - Math.max(journal.heardMono(), one.row.heard_mono)
+    return seconds !== undefined && silentMs >= seconds * 1000 - marginMs(one, graceMs(one))
   }
 
   const ticking = every(clock, 1000, () => {
     stopGivenUp()
-    settleFinished()
+    settlement.settle()
     for (const one of live.values()) hold(one)
   })
   const purging = every(clock, 3_600_000, () => {
@@ -330,7 +272,7 @@ export const createSupervisor = (deps: SupervisorDeps) => {
       }
       for (const row of open) {
         if (isRunOver(row.state)) {
-          finished.set(row.run_id, journal.hasUnacknowledgedChange(row.run_id) ? journal.stream('runs').last : 0)
+          settlement.resume(row)
           runner.forget(row.run_id)
         } else begin(row, false)
       }
@@ -345,14 +287,22 @@ export const createSupervisor = (deps: SupervisorDeps) => {
           for (const order of orders) {
             const known = journal.run(order.run)
             if (known) {
-              answerAgain(known)
+              settlement.answerAgain(known)
               continue
             }
             const isLate = order.start_before !== undefined && Date.parse(order.start_before) <= deps.controllerNow()
-            const row = newRow(order.run, order, isLate ? 'rejected' : 'accepted', sentMono - (order.silent_seconds ?? 0) * 1000)
-            journal.insertRun(row)
-            const seq = journal.appendChange(changeOf(row, isLate ? { reason: 'expired' } : {}))
-            if (isLate) finished.set(row.run_id, seq)
+            const row = newRow({
+              run: order.run,
+              order,
+              state: isLate ? 'rejected' : 'accepted',
+              boot: deps.boot,
+              now: deps.controllerNow(),
+              heardMono: sentMono - (order.silent_seconds ?? 0) * 1000,
+            })
+            const result = isLate ? { reason: 'expired' } : {}
+            journal.insertRun({ ...row, result: JSON.stringify(result) })
+            const seq = journal.appendChange(changeOf(row, deps.controllerNow(), result))
+            if (isLate) settlement.ended(row.run_id, seq)
             else begun.push(row)
           }
         })
@@ -375,15 +325,17 @@ export const createSupervisor = (deps: SupervisorDeps) => {
           for (const run of unknown) {
             const known = journal.run(run)
             if (known) {
-              if (isRunOver(known.state)) answerAgain(known)
+              if (isRunOver(known.state)) settlement.answerAgain(known)
               // Accepted in this very moment: whoever begins it reads this.
               else if (known.stop_for === null) journal.updateRun({ ...known, stop_for: 'cancelled' })
               continue
             }
             // Not come yet: it is written down, and refused when it comes.
-            const row = newRow(run, null, 'cancelled', clock.mono())
-            journal.insertRun(row)
-            finished.set(run, journal.appendChange(changeOf(row, { reason: 'cancelled_before_start' })))
+            const now = deps.controllerNow()
+            const row = newRow({ run, order: null, state: 'cancelled', boot: deps.boot, now, heardMono: clock.mono() })
+            const result = { reason: 'cancelled_before_start' }
+            journal.insertRun({ ...row, result: JSON.stringify(result) })
+            settlement.ended(run, journal.appendChange(changeOf(row, now, result)))
           }
         })
         .then(deps.wake, report)
@@ -399,7 +351,7 @@ export const createSupervisor = (deps: SupervisorDeps) => {
     running: (): string[] => [...live.keys()],
     runs: () => [...live.values()].map(({ row }) => ({ run: row.run_id, task: row.task_id, state: row.state })),
     wantsAnswer: (): boolean => [...live.values()].some((one) => one.orders.given_up_after_seconds !== undefined),
-    acknowledged: (): void => settleFinished(),
+    acknowledged: settlement.settle,
     /** Ends every run within its grace; resolves when all have ended and are journalled. */
     shutdown: (): Promise<void> => {
       isShuttingDown = true

@@ -16,6 +16,7 @@ create table run (
   heard_mono integer not null,          -- the controller counts its silence from here, or from a later heartbeat
   started_mono integer,
   ended_at integer,
+  result text,                          -- how it ended, as it was told, JSON
   stop_for text,                        -- why it is being stopped, which decides how it ends
   out_bytes integer not null default 0, -- how far each stream is in the log
   err_bytes integer not null default 0,

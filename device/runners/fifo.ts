@@ -1,5 +1,6 @@
 import { closeSync, constants, openSync, readSync } from 'node:fs'
 import { Socket } from 'node:net'
+import type { Clock, Timer } from '../../base/clock.ts'
 
 /** A named pipe that is read as bytes come, and never ends: it is open for writing too. */
 export interface Fifo {
@@ -15,18 +16,30 @@ const chunk = Buffer.allocUnsafeSlow(64 * 1024)
 // As large as a pipe can be made without privileges: what was written before the drain began lies within.
 const maxPipeBytes = 1024 * 1024
 
+/** After a read of less than half a pipe the next one waits for `ms`. */
+export interface Rest {
+  clock: Clock
+  ms: number
+}
+
 /** `take` has to copy what it wants to keep: the bytes are overwritten by the next read. */
-export const openFifo = (path: string, take: (bytes: Uint8Array) => void, failed: (error: Error) => void): Fifo => {
+export const openFifo = (path: string, take: (bytes: Uint8Array) => void, failed: (error: Error) => void, rest?: Rest): Fifo => {
   const fd = openSync(path, constants.O_RDWR | constants.O_NONBLOCK)
   let isPaused = false
   let isClosed = false
+  let resting: Timer | undefined
   // With `onread` no stream buffer stands between the pipe and `take`, so a pause holds at once and a drain reorders nothing.
   const onread = {
     buffer: chunk,
     callback: (count: number, bytes: Uint8Array): boolean => {
       if (isClosed) return false
       take(bytes.subarray(0, count))
-      return !isPaused
+      if (isPaused || !rest || count > chunk.length / 2) return !isPaused
+      resting = rest.clock.after(rest.ms, () => {
+        resting = undefined
+        if (!isPaused && !isClosed) socket.resume()
+      })
+      return false
     },
   }
   // Not written in place because the type of the constructor does not know `onread`, though it takes it as `connect` does.
@@ -42,6 +55,7 @@ export const openFifo = (path: string, take: (bytes: Uint8Array) => void, failed
   return {
     pause: () => {
       isPaused = true
+      resting?.cancel()
       socket.pause()
     },
     resume: () => {
@@ -61,6 +75,7 @@ export const openFifo = (path: string, take: (bytes: Uint8Array) => void, failed
     },
     close: () => {
       isClosed = true
+      resting?.cancel()
       socket.destroy()
     },
   }

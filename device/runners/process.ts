@@ -59,7 +59,7 @@ export const startProcessRunner = ({ folder, clock, log, env, pollMs = 1000 }: P
     const path = join(folder, order.run)
     const isSameBoot = order.boot === boot
     const hasPipes = isSameBoot && existsSync(join(path, 'err'))
-    const output = openOutput({ folder: path, hasPipes, journalled: order.journalled, watcher, log })
+    const output = openOutput({ folder: path, hasPipes, journalled: order.journalled, watcher, clock, log })
     const over = (): void => {
       if (live.get(order.run) === run) live.delete(order.run)
     }

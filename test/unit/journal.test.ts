@@ -177,7 +177,7 @@ describe('purge()', () => {
       accepted_at: 1,
       heard_mono: 1,
     } as const
-    journal.insertRun({ ...about, ...none, started_mono: null, ended_at, stop_for: null, done })
+    journal.insertRun({ ...about, ...none, started_mono: null, ended_at, result: null, stop_for: null, done })
   }
 
   test('forgets what ended long ago and is acknowledged, nothing else', () => {

@@ -36,7 +36,7 @@ const emptyRow = (): JournalRun => {
     accepted_at: 1,
     heard_mono: 1,
   } as const
-  return { ...about, ...counts, started_mono: 1, ended_at: null, stop_for: null, done: 0 }
+  return { ...about, ...counts, started_mono: 1, ended_at: null, result: null, stop_for: null, done: 0 }
 }
 /** A run's log over a journal in memory; `row` is what has been stored. */
 const openLog = (options: Options = {}) => {

@@ -1,0 +1,63 @@
+import type { GroupCommit } from '../base/group-commit.ts'
+import type { RunChange } from '../schemas/exchange.ts'
+import { isRunOver } from '../schemas/run-states.ts'
+import type { Journal, JournalRun } from './journal.ts'
+import { changeOf, logOf } from './run-rows.ts'
+
+export interface SettlementDeps {
+  journal: Journal
+  commits: GroupCommit
+  now: () => number
+  report: (error: unknown) => void
+}
+
+/**
+ * Follows ended runs until the controller has acknowledged all of them: their last change and their whole log. Only then are
+ * they done, and later forgotten.
+ */
+export const createSettlement = ({ journal, commits, now, report }: SettlementDeps) => {
+  /** Ended runs of which something is not acknowledged yet, with the number of their last change. */
+  const open = new Map<string, number>()
+
+  const isLogAcknowledged = (run: string): boolean => {
+    const { last, acked } = journal.stream(`log:${run}`)
+    return acked >= last
+  }
+
+  return {
+    /** The end of a run is in the journal as this change. */
+    ended: (run: string, seq: number): void => {
+      open.set(run, seq)
+    },
+    /** A run that an earlier daemon saw end. */
+    resume: (row: JournalRun): void => {
+      open.set(row.run_id, journal.hasUnacknowledgedChange(row.run_id) ? journal.stream('runs').last : 0)
+    },
+    /** Inside a transaction: the controller asks again about something we know. It is told again, unless that is on its way already. */
+    answerAgain: (row: JournalRun): void => {
+      if (journal.hasUnacknowledgedChange(row.run_id)) return
+      const result = row.result === null ? {} : (JSON.parse(row.result) as Partial<RunChange>) // stored as it was told
+      const seq = journal.appendChange(changeOf(row, now(), isRunOver(row.state) ? { ...result, log: logOf(row) } : {}))
+      if (!isRunOver(row.state)) return
+      open.set(row.run_id, seq)
+      if (row.done === 1) journal.updateRun({ ...row, done: 0 })
+    },
+    /** Marks as done what is acknowledged by now. */
+    settle: (): void => {
+      const acked = journal.stream('runs').acked
+      const settled = [...open].filter(([run, seq]) => acked >= seq && isLogAcknowledged(run)).map(([run]) => run)
+      if (settled.length === 0) return
+      commits
+        .run(() => {
+          for (const run of settled) {
+            const row = journal.run(run)
+            if (row) journal.updateRun({ ...row, done: 1 })
+          }
+        })
+        .then(() => {
+          for (const run of settled) open.delete(run)
+        }, report)
+    },
+  }
+}
+export type Settlement = ReturnType<typeof createSettlement>
