@@ -75,6 +75,7 @@ export const createPace = (time: Time) => {
   }
   /** Waits for an answer while simulated time stands still. */
   const settle = async <T>(promise: Promise<T>): Promise<T> => {
+    promise.catch(() => {}) // it is the caller's; until then it may have been rejected
     await advance(0)
     return promise
   }
