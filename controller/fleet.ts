@@ -86,7 +86,10 @@ export const createFleet = (store: Store, clock: Clock, silentAfterMs: number) =
     },
     /** Reads everything from the store; what is known of connections stays. */
     reload: (): void => {
-      for (const row of store.devices.all()) {
+      const rows = store.devices.all()
+      const stored = new Set(rows.map((row) => row.name))
+      for (const name of [...devices.keys()]) if (!stored.has(name)) devices.delete(name)
+      for (const row of rows) {
         const known = devices.get(row.name)
         if (!known) enter(row)
         else {
