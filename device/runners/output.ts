@@ -28,9 +28,9 @@ export interface OutputDeps {
 }
 
 /**
- * A daemon that is killed between a read and the write into the tail takes those bytes along, and Node has no call that would do
- * both at once. So lines that trickle are read 20 times a second, not each on its own: it is 1 in 1000 kills that falls
- * between, and less work too. A flood is read without rest, and there it is more.
+ * A daemon that is killed between a read and the write into the tail takes those bytes along, and Node has no call that does both
+ * at once. So lines that trickle are read 20 times a second, not each on its own: far fewer kills fall between, and it is less
+ * work. A flood is read without rest.
  */
 const restMs = 50
 
