@@ -30,8 +30,8 @@ if (installed === undefined || installed < (timeOf('package-lock.json') ?? 0)) {
   const npm = process.env.npm_execpath
   const why = installed === undefined ? 'there are no packages yet' : 'package-lock.json has changed'
   // A native addon is compiled here: the first time takes a minute or two.
-  if (npm) run(`npm ci (${why}; this can take two minutes)`, process.execPath, [npm, 'ci'])
-  else run(`npm ci (${why}; this can take two minutes)`, 'npm', ['ci'])
+  if (npm) run(`npm ci (${why}; this can take two minutes)`, process.execPath, [npm, 'ci', '--include=dev'])
+  else run(`npm ci (${why}; this can take two minutes)`, 'npm', ['ci', '--include=dev'])
 }
 
 const built = timeOf('dist/.built')
