@@ -42,7 +42,9 @@ test('a cancelled task that was queued never starts', async () => {
   await installation.ended(after)
   expect(existsSync(witness)).toBe(false)
   expect((await installation.task(id)).runs).toEqual([])
+  // Gone before another test submits: nobody else could run what it is given.
   device.kill('SIGTERM')
+  await eventually('it has left', async () => (await installation.answered('GET', '/devices/later')).body.state === 'offline')
 })
 
 test('cancel of a task that has ended is a conflict and changes nothing', async () => {
