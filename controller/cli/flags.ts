@@ -9,13 +9,14 @@ export const withGlobals = (command: Command, timeoutName = 'timeout'): Command 
     .option('--token <token>', 'the token (SKEIN_TOKEN)')
     .option('--fleet <name>', 'the fleet (SKEIN_FLEET)')
     .option('--data <folder>', 'where "skein up" left addresses and token (SKEIN_DATA, default ./.skein)')
+    .option('--profile <name>', 'a profile by name (SKEIN_PROFILE)')
     .option(`--${timeoutName} <seconds>`, 'how long to try to reach the controller (default 10)', secondsFlag)
 
 /** The global flags of a verb: its own beat those that stand further left. */
 export const flagsOf = (command: Command): GlobalFlags => {
   const outer: GlobalFlags = command.parent ? flagsOf(command.parent) : {}
-  const { json, url, token, fleet, data, timeout } = command.opts<GlobalFlags>()
-  const own = Object.entries({ json, url, token, fleet, data, timeout }).filter(([, value]) => value !== undefined)
+  const { json, url, token, fleet, data, profile, timeout } = command.opts<GlobalFlags>()
+  const own = Object.entries({ json, url, token, fleet, data, profile, timeout }).filter(([, value]) => value !== undefined)
   return { ...outer, ...Object.fromEntries(own) }
 }
 

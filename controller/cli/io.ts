@@ -24,6 +24,8 @@ export interface GlobalFlags {
   token?: string
   fleet?: string
   data?: string
+  /** A profile by name, instead of the active one. */
+  profile?: string
   /** Seconds to keep trying to reach the controller. */
   timeout?: number
 }

@@ -125,6 +125,28 @@ export const programOf = (io: Io, act: Act): Command => {
       ),
     )
 
+  const profile = withGlobals(
+    program.command('profile').description('keep brokers and tokens under names'),
+  ).enablePositionalOptions()
+  verb(profile, 'add', 'keep the broker and token found now, or given by --url and --token, under a name')
+    .argument('<name>')
+    .action((name: string, _options, command: Command) =>
+      act(import('./profile.ts').then((one) => one.addProfile(io, flagsOf(command), name))),
+    )
+  verb(profile, 'use', 'make a profile the active one')
+    .argument('<name>')
+    .action((name: string, _options, command: Command) =>
+      act(import('./profile.ts').then((one) => one.useProfile(io, flagsOf(command), name))),
+    )
+  verb(profile, 'remove', 'forget a profile')
+    .argument('<name>')
+    .action((name: string, _options, command: Command) =>
+      act(import('./profile.ts').then((one) => one.removeProfile(io, flagsOf(command), name))),
+    )
+  verb(profile, 'list', 'show the profiles, without their tokens').action((_options, command: Command) =>
+    act(import('./profile.ts').then((one) => one.listProfiles(io, flagsOf(command)))),
+  )
+
   verb(program, 'status', 'show the fleet in a few lines').action((_options, command: Command) =>
     act(import('./status.ts').then((one) => one.showStatus(io, flagsOf(command)))),
   )

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { pathsIn } from '../../base/paths.ts'
 import { FleetName, Subject } from '../../schemas/ids.ts'
 import type { GlobalFlags, Io } from './io.ts'
+import { type Profile, readProfiles } from './profiles.ts'
 
 export interface Where {
   url: string
@@ -19,13 +20,25 @@ export type Search =
 const Endpoints = z.looseObject({ fleet: FleetName, mqtt: z.string() })
 const Claims = z.looseObject({ sub: Subject, fleet: FleetName.optional() })
 
-/** Finds the broker, the token and the fleet: flags beat the environment, that beats what `skein up` has written into the data folder. */
+/**
+ * Finds the broker, the token and the fleet: flags beat the environment, that beats what `skein up` has written into the data
+ * folder, that beats the active profile. A profile that is named, by `--profile` or SKEIN_PROFILE, beats the data folder.
+ */
 export const findWhere = (flags: GlobalFlags, env: Io['env']): Search => {
   const data = flags.data ?? given(env['SKEIN_DATA']) ?? '.skein'
   const paths = pathsIn(data)
   const endpoints = parsed(Endpoints, readJson(paths.endpoints))
-  const url = flags.url ?? given(env['SKEIN_URL']) ?? endpoints?.mqtt
-  const token = flags.token ?? given(env['SKEIN_TOKEN']) ?? given(readText(paths.adminToken))
+  const named = flags.profile ?? given(env['SKEIN_PROFILE'])
+  const { active, profiles } = readProfiles(env)
+  if (named !== undefined && !Object.hasOwn(profiles, named))
+    return wrong(`there is no profile "${named}"; "skein profile list" shows those there are`)
+  const local = endpoints && { url: endpoints.mqtt, token: given(readText(paths.adminToken)), fleet: endpoints.fleet }
+  const isElsewhere = flags.data === undefined && given(env['SKEIN_DATA']) === undefined && !existsSync(paths.adminToken)
+  const usual: Profile | undefined = isElsewhere && active !== null ? profiles[active] : undefined
+  const from: { url: string; token?: string | undefined; fleet?: string | undefined } | undefined =
+    named === undefined ? (local ?? usual) : profiles[named]
+  const url = flags.url ?? given(env['SKEIN_URL']) ?? from?.url
+  const token = flags.token ?? given(env['SKEIN_TOKEN']) ?? from?.token ?? given(readText(paths.adminToken))
   if (url === undefined) return missing('broker', `no --url, no SKEIN_URL, and no ${paths.endpoints}`, existsSync(data))
   if (token === undefined) return missing('token', `no --token, no SKEIN_TOKEN, and no ${paths.adminToken}`, existsSync(data))
   const fullUrl = /^[a-z]+:\/\//.test(url) ? url : `mqtt://${url}`
@@ -33,7 +46,7 @@ export const findWhere = (flags: GlobalFlags, env: Io['env']): Search => {
     return wrong(`"${url}" is no broker; write mqtt://host:port, mqtts://, ws:// or wss://`)
   const claims = parsed(Claims, claimsOf(token))
   if (!claims) return { ok: false, kind: 'token', reason: 'The token is not one of Skein: it names no subject', mayCome: false }
-  const fleet = flags.fleet ?? given(env['SKEIN_FLEET']) ?? endpoints?.fleet ?? claims.fleet ?? 'default'
+  const fleet = flags.fleet ?? given(env['SKEIN_FLEET']) ?? from?.fleet ?? claims.fleet ?? 'default'
   if (!FleetName.safeParse(fleet).success) return wrong(`"${fleet}" is no fleet name: 1 to 63 of a-z, 0-9 and -`)
   return { ok: true, where: { url: fullUrl, token, fleet, subject: claims.sub } }
 }
