@@ -261,7 +261,8 @@ describe('commands', () => {
   })
 
   test('every variable that is named exists', () => {
-    const ofRuns = ['SKEIN_FLEET', 'SKEIN_DEVICE', 'SKEIN_TASK', 'SKEIN_RUN', 'SKEIN_ATTEMPT']
+    // SKEIN_PROFILE is the CLI's own.
+    const ofRuns = ['SKEIN_PROFILE', 'SKEIN_FLEET', 'SKEIN_DEVICE', 'SKEIN_TASK', 'SKEIN_RUN', 'SKEIN_ATTEMPT']
     const known = new Set([...settingKeys.map(envNameOf), ...ofRuns])
     for (const page of pages)
       for (const [name] of textOf(page).matchAll(/\bSKEIN_[A-Z_]+\b/g)) expect(known.has(name), `${page}: ${name}`).toBe(true)
