@@ -87,7 +87,8 @@ export const createExecution = ({ store, fleet, effects, clock, chance, heartbea
       rank: task.rank,
       tries: run.tries,
       due_at: next.dueAt,
-      expires_at: null,
+      // What has not even begun is still bound to begin in time.
+      expires_at: run.started_at === null ? run.start_before : null,
     })
     store.runs.note({ task_id: task.task_id, run_id: run.run_id, at: clock.now(), state: 'queued', reason: next.reason })
     const others =
@@ -236,7 +237,7 @@ export const createExecution = ({ store, fleet, effects, clock, chance, heartbea
         if (isRunOver(run.state) || run.cancel_requested_at !== null) continue
         saveRun({ ...run, cancel_requested_at: clock.now() })
         const lease = fleet.leases.get(run.run_id)
-        if (lease) Object.assign(lease, { sendAtMono: clock.mono() + 10_000, sends: 1 })
+        if (lease) Object.assign(lease, { cancelAtMono: clock.mono(), sendAtMono: clock.mono() + 10_000, sends: 1 })
         effects.cancel(run.device, run.run_id)
       }
       return store.tasks.get(task.task_id) ?? current

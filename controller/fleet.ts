@@ -27,6 +27,8 @@ export interface Lease {
   run: RunRow
   lostAfterMs: number
   namedAtMono: number
+  /** When its cancel was asked for, or when this controller took it up. */
+  cancelAtMono: number
   /** When what has not been answered is sent again, and how often it was sent. */
   sendAtMono: number
   sends: number
@@ -63,6 +65,7 @@ export const createFleet = (store: Store, clock: Clock, silentAfterMs: number) =
       run,
       lostAfterMs: (options.lost_after_seconds ?? optionDefaults.lost_after_seconds) * 1000,
       namedAtMono: clock.mono(),
+      cancelAtMono: clock.mono(),
       sendAtMono: clock.mono() + 10_000,
       sends: 1,
     }

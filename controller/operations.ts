@@ -82,7 +82,10 @@ export const createOperations = (deps: OperationsDeps): Ask => {
       const { shown, cursor } = page(rows, input.limit, views.task, (row) => row.n)
       return accepted({ tasks: shown, cursor })
     },
-    'task.get': (_, input) => withTask(input.task_id, (task) => accepted(views.taskInFull(task))),
+    'task.get': (_, input) => {
+      const after = input.cursor === undefined ? 0 : readCursor(input.cursor)
+      return after === null ? badCursor : withTask(input.task_id, (task) => accepted(views.taskInFull(task, after)))
+    },
     'task.cancel': (asker, input) =>
       commits.run(() =>
         withTask(input.task_id, (task) => {
@@ -132,7 +135,8 @@ export const createOperations = (deps: OperationsDeps): Ask => {
           records.push([ended.last_seq, run.ended_at ?? 0, 's', { dropped: { ...hole, reason: 'journal_lost' } }])
         }
         const next = records.at(-1)?.[0] ?? input.after
-        const complete = run.ended_at !== null && next >= Math.max(ended.last_seq, stored.last_seq)
+        // A cancel that is not confirmed may still bring output.
+        const complete = run.ended_at !== null && run.confirmed !== 0 && next >= Math.max(ended.last_seq, stored.last_seq)
         return accepted({ run: run.run_id, device: run.device, state: run.state, records, next, complete })
       }),
     'device.list': (_, input) => {

@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import type { Device } from '../schemas/device.ts'
 import { instant } from '../schemas/ids.ts'
+import { maxOutputBytes } from '../schemas/request.ts'
 import { isRunOver } from '../schemas/run-states.ts'
 import type { HistoryEntry, Run, Task } from '../schemas/task.ts'
 import { presenceOf, staleAfterMs } from './core/presence.ts'
@@ -46,9 +47,26 @@ export const createViews = (store: Store, fleet: Fleet, clock: Clock) => {
 
   return {
     task: taskView,
-    taskInFull: (row: TaskRow) => {
-      const runs = store.runs.ofTask(row.task_id)
-      return { ...taskView(row), runs: runs.map(runView), history: historyOf(row, runs, store.runs.notes(row.task_id)) }
+    /** The task with its runs and their history: those after an attempt, as many as fit in a message with it. */
+    taskInFull: (row: TaskRow, afterAttempt = 0) => {
+      const task = taskView(row)
+      const runs = store.runs.ofTask(row.task_id).filter((run) => run.attempt > afterAttempt)
+      const notes = store.runs.notes(row.task_id)
+      const page: RunRow[] = []
+      let room = maxOutputBytes * 0.9 - Buffer.byteLength(JSON.stringify(task))
+      for (const run of runs) {
+        room -= Buffer.byteLength(JSON.stringify([runView(run), historyOfRun(run, notes)]))
+        if (room < 0 && page.length > 0) break
+        page.push(run)
+      }
+      const last = page.at(-1)
+      const cursor = last && page.length < runs.length ? String(last.attempt) : null
+      return {
+        ...task,
+        runs: page.map(runView),
+        history: historyOf(row, page, notes, afterAttempt === 0, cursor === null),
+        cursor,
+      }
     },
     device: (device: FleetDevice): Device => {
       const silentMs = clock.mono() - device.heardAtMono
@@ -90,22 +108,50 @@ export const runView = (row: RunRow): Run => ({
   late: row.late === null ? null : JSON.parse(row.late),
 })
 
-/** The life of a task in order: what the times in its rows tell, and the notes of what they cannot tell. */
-const historyOf = (task: TaskRow, runs: readonly RunRow[], notes: readonly NoteRow[]): HistoryEntry[] => {
-  const entries: { at: number; run_id: string | null; state: string; reason: string | null }[] = []
-  const add = (at: number | null, run: string | null, state: string, reason: string | null = null) => {
-    if (at !== null) entries.push({ at, run_id: run, state, reason })
-  }
-  add(task.created_at, null, 'queued')
-  for (const run of runs) {
-    add(run.dispatched_at, run.run_id, 'dispatched', `to ${run.device}`)
-    add(run.accepted_at, run.run_id, 'accepted')
-    add(run.started_at, run.run_id, 'running')
-    if (isRunOver(run.state)) add(run.ended_at, run.run_id, run.state, run.reason)
-  }
-  for (const note of notes) entries.push({ at: note.at, run_id: note.run_id, state: note.state, reason: note.reason })
-  add(task.cancel_requested_at, null, 'cancel_requested')
-  entries.sort((a, b) => a.at - b.at)
-  if (task.ended_at !== null) add(task.ended_at, null, task.state, task.reason)
-  return entries.map((entry) => ({ ...entry, at: instant(entry.at) }))
+interface Moment {
+  at: number
+  run_id: string | null
+  state: string
+  reason: string | null
 }
+
+/** The life of one run: what the times in its row tell, and the notes of what they cannot tell. */
+const historyOfRun = (run: RunRow, notes: readonly NoteRow[]): Moment[] => {
+  const moments: Moment[] = []
+  const add = (at: number | null, state: string, reason: string | null = null) => {
+    if (at !== null) moments.push({ at, run_id: run.run_id, state, reason })
+  }
+  add(run.dispatched_at, 'dispatched', `to ${run.device}`)
+  add(run.accepted_at, 'accepted')
+  add(run.started_at, 'running')
+  const own = notes.filter((note) => note.run_id === run.run_id)
+  for (const note of own) if (note.state !== 'queued') add(note.at, note.state, note.reason)
+  if (isRunOver(run.state)) add(run.ended_at, run.state, run.reason)
+  // A retry is decided by the end, in the same millisecond.
+  for (const note of own) if (note.state === 'queued') add(note.at, note.state, note.reason)
+  return moments
+}
+
+/** The life of a task in order, with that of some of its runs; its own beginning and end are on the first and the last page. */
+const historyOf = (
+  task: TaskRow,
+  runs: readonly RunRow[],
+  notes: readonly NoteRow[],
+  isFirst: boolean,
+  isLast: boolean,
+): HistoryEntry[] => {
+  const moments: Moment[] = runs.flatMap((run) => historyOfRun(run, notes))
+  if (isFirst) {
+    moments.push({ at: task.created_at, run_id: null, state: 'queued', reason: null })
+    for (const note of notes)
+      if (note.run_id === null) moments.push({ at: note.at, run_id: null, state: note.state, reason: note.reason })
+    if (task.cancel_requested_at !== null)
+      moments.push({ at: task.cancel_requested_at, run_id: null, state: 'cancel_requested', reason: null })
+  }
+  moments.sort((a, b) => a.at - b.at || rankOf(a) - rankOf(b))
+  if (isLast && task.ended_at !== null) moments.push({ at: task.ended_at, run_id: null, state: task.state, reason: task.reason })
+  return moments.map((moment) => ({ ...moment, at: instant(moment.at) }))
+}
+
+/** In one millisecond a task is queued before it is dispatched. */
+const rankOf = (moment: Moment): number => (moment.run_id === null && moment.state === 'queued' ? 0 : 1)

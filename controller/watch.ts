@@ -44,7 +44,7 @@ export const createWatch = (deps: WatchDeps) => {
     if (
       run.cancel_requested_at !== null &&
       !isRunOver(run.state) &&
-      clock.now() - run.cancel_requested_at >= cancelUnconfirmedAfterMs
+      clock.mono() - lease.cancelAtMono >= cancelUnconfirmedAfterMs
     ) {
       return execution.end(run, 'cancelled', 'cancelled, not confirmed by the device yet', 0)
     }

@@ -9,6 +9,14 @@ export type EndOfRun = Pick<RunChange, 'state' | 'reason' | 'exit_code' | 'signa
  * recorded, the reason says so. A signal is named only where Skein itself sent it.
  */
 export const endOfRun = (end: RunEnd, stopFor: StopReason | null, timeoutSeconds: number | undefined): EndOfRun => {
+  const result = whole(end, stopFor, timeoutSeconds)
+  return result.reason === undefined ? result : { ...result, reason: shortened(result.reason) }
+}
+
+/** A reason may quote the command, which may be long. */
+const shortened = (reason: string): string => (reason.length <= 500 ? reason : `${reason.slice(0, 499)}…`)
+
+const whole = (end: RunEnd, stopFor: StopReason | null, timeoutSeconds: number | undefined): EndOfRun => {
   const code = end.kind === 'exited' ? { exit_code: end.code } : {}
   const signal = stopFor !== null && end.kind === 'exited' ? signalOf(end.code) : {}
   switch (stopFor) {

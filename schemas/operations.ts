@@ -67,8 +67,9 @@ export const operations = {
     summary: 'Show a task with its runs and its history',
     role: 'viewer',
     http: { method: 'get', path: '/tasks/{task_id}', status: 200 },
-    input: byTask,
-    output: Task.extend({ runs: z.array(Run), history: z.array(HistoryEntry) }),
+    input: byTask.extend({ cursor: z.string().max(200).optional() }),
+    /** Of a wide fan-out a page holds the task and some of its runs, with their part of the history. */
+    output: Task.extend({ runs: z.array(Run), history: z.array(HistoryEntry), cursor: z.string().nullable().default(null) }),
   },
   'task.cancel': {
     summary: 'Cancel a task: it ends cancelled, and its processes are stopped',

@@ -41,5 +41,6 @@ export const runTransition = (state: RunState, to: RunState): RunVerdict => {
   if (isRunOver(state)) return isRunOver(to) && to !== state ? { kind: 'late' } : { kind: 'stale' }
   if (to === 'unknown') return state === 'unknown' ? { kind: 'stale' } : { kind: 'change', to }
   if (state === 'unknown') return { kind: 'change', to }
+  if (to === 'rejected' && state !== 'dispatched') return { kind: 'stale' }
   return rank[to] > rank[state] ? { kind: 'change', to } : { kind: 'stale' }
 }

@@ -2,7 +2,7 @@
  * The life of a task:
  *
  *            dispatch                 end
- *   queued ───────────▶ active ───────────────▶ succeeded | failed | timed_out | cancelled | lost | rejected
+ *   queued ───────────▶ active ───────────────▶ succeeded | failed | timed_out | cancelled | lost | rejected | expired
  *     │  ◀───────────     │
  *     │      retry        │
  *     │                   │

@@ -11,6 +11,7 @@ import type { Client } from './client.ts'
 import { refusalFailure } from './exit.ts'
 import type { Io } from './io.ts'
 import { createLogMerge } from './log-merge.ts'
+import { wholeTask } from './with-client.ts'
 
 export type TaskDetails = OutputOf<'task.get'>
 
@@ -46,16 +47,16 @@ export const followTask = (deps: Deps): Following => {
   const tell = (output: unknown): void => {
     const read = operations['task.get'].output.safeParse(output)
     // Messages overtake each other, but nothing follows a task's end.
-    if (read.success && !(task && isTaskOver(task.state))) task = read.data
+    // Of a wide fan-out a push holds only a part: the whole is asked for.
+    if (read.success && read.data.cursor === null && !(task && isTaskOver(task.state))) task = read.data
     bell.ring()
   }
 
   const refresh = async (): Promise<TaskDetails> => {
     if (task && isTaskOver(task.state)) return task
-    const reply = await client.ask('task.get', { task_id: taskId })
-    if (!reply.ok) throw refusalFailure(reply.error)
-    tell(reply.output)
-    return reply.output
+    const whole = await wholeTask(client, taskId)
+    tell(whole)
+    return whole
   }
 
   const follow = async (): Promise<TaskDetails> => {

@@ -3,7 +3,7 @@ import { exitCodes, refusalFailure } from './exit.ts'
 import { type GlobalFlags, type Io, printJson } from './io.ts'
 import { taskDetails, tasksTable } from './show.ts'
 import { completed, readTaskFile } from './task-files.ts'
-import { askFor, askPages, withClient } from './with-client.ts'
+import { askFor, askPages, wholeTask, withClient } from './with-client.ts'
 
 export interface ListFlags extends GlobalFlags {
   limit?: number
@@ -24,9 +24,9 @@ export const listTasks = (io: Io, flags: ListFlags, filters: Readonly<Record<str
 
 export const getTask = (io: Io, flags: GlobalFlags, taskId: string): Promise<number> =>
   withClient(io, flags, async (client) => {
-    const task = await askFor(client, 'task.get', { task_id: taskId })
+    const { cursor: _, ...task } = await wholeTask(client, taskId)
     if (flags.json) printJson(io, task)
-    else io.out(taskDetails(task, io, io.clock.now()))
+    else io.out(taskDetails({ ...task, cursor: null }, io, io.clock.now()))
     return exitCodes.done
   })
 

@@ -24,6 +24,17 @@ export const taken = <T>(outcome: Outcome<T>): T => {
   return outcome.output
 }
 
+/** A task with all of its runs and its whole history, page by page. */
+export const wholeTask = async (client: Client, taskId: string): Promise<OutputOf<'task.get'>> => {
+  let task = await askFor(client, 'task.get', { task_id: taskId })
+  while (task.cursor !== null) {
+    const next = await askFor(client, 'task.get', { task_id: taskId, cursor: task.cursor })
+    const history = [...task.history, ...next.history].sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0))
+    task = { ...next, runs: [...task.runs, ...next.runs], history }
+  }
+  return task
+}
+
 /** Reads a list to its end or to `limit`, page by page: a page may be shorter than asked for. */
 export const askPages = async <P extends { cursor: string | null }, T>(
   limit: number,

@@ -30,6 +30,7 @@ create table task (
   cancel_requested_at integer
 ) strict;
 create unique index task_key on task (requested_by, idempotency_key) where idempotency_key is not null;
+create index task_target on task (target_device) where target_device is not null;
 create index task_open on task (state, n) where ended_at is null;
 
 create table task_tag (
@@ -76,6 +77,7 @@ create table run (
   late text                             -- what the device said after the end, JSON
 ) strict, without rowid;
 create index run_task on run (task_id, attempt);
+create index run_device on run (device);
 create index run_open on run (device) where ended_at is null or confirmed = 0;
 
 -- What cannot be told from the times in task and run: unknown and back, retries, refusals.
