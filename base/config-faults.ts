@@ -23,7 +23,7 @@ export const configFaults = (config: Readonly<Record<string, unknown>>): ConfigP
   return [...problems, ...samePorts(config)]
 }
 
-const isLoopback = (address: string): boolean =>
+export const isLoopback = (address: string): boolean =>
   address === 'localhost' || address === '::1' || /^127(\.\d{1,3}){3}$/.test(address)
 
 const samePorts = (config: Readonly<Record<string, unknown>>): ConfigProblem[] => {

@@ -9,6 +9,8 @@ import { mostAfterLogin } from './guard.ts'
 export interface Listen {
   /** The address to bind to; 0 as a port picks a free one. */
   bind: string
+  /** The address of the listener with TLS, if it is another one. */
+  tlsBind?: string
   mqttPort: number
   wsPort: number
   /** Certificate and key as PEM. */
@@ -36,7 +38,7 @@ export interface Listeners {
 export const startListeners = async (listen: Listen, accept: (conn: Duplex) => void, log: Log): Promise<Listeners> => {
   const sockets = new Set<Socket>()
   const opened: Server[] = []
-  const open = async (server: Server, scheme: string, port: number): Promise<Address> => {
+  const open = async (server: Server, scheme: string, port: number, bind = listen.bind): Promise<Address> => {
     server.on('connection', (socket) => {
       sockets.add(socket)
       socket.once('close', () => sockets.delete(socket))
@@ -45,11 +47,11 @@ export const startListeners = async (listen: Listen, accept: (conn: Duplex) => v
       // A peer that vanished without a word is noticed even if it asked for no keepalive.
       socket.setKeepAlive(true, 60_000)
     })
-    await listening(server, listen.bind, port)
+    await listening(server, bind, port)
     opened.push(server)
     server.on('error', (error) => log.error({ err: error, scheme }, 'listener failed'))
     const found = portOf(server)
-    return { port: found, url: `${scheme}://${hostOf(listen.bind)}:${found}` }
+    return { port: found, url: `${scheme}://${hostOf(bind)}:${found}` }
   }
   const close = async (): Promise<void> => {
     const closed = opened.map((server) => new Promise<void>((resolve) => server.close(() => resolve())))
@@ -60,7 +62,7 @@ export const startListeners = async (listen: Listen, accept: (conn: Duplex) => v
   try {
     const mqtt = await open(createServer(accept), 'mqtt', listen.mqttPort)
     const ws = await open(webSocketServer(accept, log), 'ws', listen.wsPort)
-    const mqtts = listen.tls && (await open(tlsServer(listen.tls, accept, log), 'mqtts', listen.tls.port))
+    const mqtts = listen.tls && (await open(tlsServer(listen.tls, accept, log), 'mqtts', listen.tls.port, listen.tlsBind))
     return { addresses: { mqtt, ws, ...(mqtts ? { mqtts } : {}) }, close }
   } catch (error) {
     await close()

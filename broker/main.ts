@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { tellParent } from '../base/parent.ts'
 import { runPart } from '../base/part.ts'
 import { pathsIn } from '../base/paths.ts'
+import { plainBindOf } from '../base/plain-bind.ts'
 import { startBroker } from './broker.ts'
 
 process.title = 'skein broker'
@@ -13,7 +14,8 @@ await runPart('broker', async (config, log) => {
     fleet: config.fleet,
     publicKeyPem: readFileSync(config.token_key ?? pathsIn(config.data).tokenKeyPublic, 'utf8'),
     listen: {
-      bind: config.bind,
+      bind: plainBindOf(config),
+      tlsBind: config.bind,
       mqttPort: config.mqtt_port,
       wsPort: config.ws_port,
       ...(cert !== undefined && certKey !== undefined

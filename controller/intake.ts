@@ -96,7 +96,7 @@ const lanesFor = (task: TaskInput, fleet: Fleet): string[] => {
     .map((device) => deviceLane(device.row.name))
 }
 
-/** A digest that does not depend on the order of keys. */
+/** A digest that does not depend on the order of keys, nor on which way the task came. */
 const fingerprintOf = (task: TaskInput): string =>
   createHash('sha256')
     .update(JSON.stringify(sorted(task)))

@@ -7,6 +7,7 @@ import { startMqttBus } from '../base/mqtt-bus.ts'
 import { tellParent } from '../base/parent.ts'
 import { runPart } from '../base/part.ts'
 import { pathsIn } from '../base/paths.ts'
+import { plainBindOf } from '../base/plain-bind.ts'
 import { controllerClientId } from '../schemas/client-ids.ts'
 import { instant } from '../schemas/ids.ts'
 import { topicOf } from '../schemas/topics.ts'
@@ -61,7 +62,7 @@ await runPart('controller', async (config, log) => {
       fleet: config.fleet,
       key,
       bus,
-      http: { bind: config.bind, port: config.api_port },
+      http: { bind: plainBindOf(config), port: config.api_port },
       heartbeatSeconds: config.heartbeat_seconds,
       log,
       onEpoch: (now) => {
@@ -73,7 +74,8 @@ await runPart('controller', async (config, log) => {
       },
     }),
   )
-  const host = config.bind.includes(':') ? `[${config.bind}]` : config.bind
+  const bind = plainBindOf(config)
+  const host = bind.includes(':') ? `[${bind}]` : bind
   const api = `http://${host}:${controller.http.port}`
   tellParent({ kind: 'ready', api })
   log.info({ api }, 'controller is ready')

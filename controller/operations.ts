@@ -187,6 +187,7 @@ export const createOperations = (deps: OperationsDeps): Ask => {
 
   return async (asker, name, input) => {
     if (!isOperation(name)) {
+      audit(asker.subject, name, 'unknown_operation')
       const near = nearest(name, operationNames)
       return refused('unknown_operation', `there is no operation "${name}"${near ? `, did you mean "${near}"?` : ''}`)
     }

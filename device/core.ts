@@ -80,6 +80,7 @@ export const createDeviceCore = (deps: DeviceCoreDeps) => {
     flush: commits.flush,
     /** Everything this device runs ends, and is journalled. */
     shutdown: async (): Promise<void> => {
+      link.leave()
       await supervisor.shutdown()
       commits.flush()
     },

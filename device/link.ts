@@ -51,11 +51,13 @@ export const createLink = (deps: LinkDeps) => {
   let welcomedEpoch: number | null = null
   let helloTimer: Timer | undefined
   let hellos = 0
+  let helloMono = 0
   let beatTimer: Timer | undefined
   let heartbeatMs = 30_000
   /** The controller's clock when `mono` was read. */
   let controllerTime: { at: number; mono: number } | null = null
   let isClosed = false
+  let isLeaving = false
 
   const sender = createSender({ fleet, device, bus, journal, clock, boot: deps.boot, session: journal.session })
   const controllerNow = (): number => (controllerTime ? controllerTime.at + (clock.mono() - controllerTime.mono) : clock.now())
@@ -67,7 +69,7 @@ export const createLink = (deps: LinkDeps) => {
 
   const sayHello = (): void => {
     helloTimer?.cancel()
-    if (isClosed || !bus.isConnected()) return
+    if (isClosed || isLeaving || !bus.isConnected()) return
     nonce = chance.ulid(clock.now())
     const streams: Record<string, number> = {}
     for (const one of journal.openStreams().slice(0, 500)) streams[one.name] = one.last
@@ -92,6 +94,7 @@ export const createLink = (deps: LinkDeps) => {
     publishState('online')
     const info = { labels, capacity: deps.capacity, version: deps.version }
     bus.publish(topicOf(fleet, 'deviceInfo', { device }), JSON.stringify(info), { qos: 1, retain: true })
+    helloMono = clock.mono()
     bus.publish(topicOf(fleet, 'deviceHello', { device }), JSON.stringify(hello), { qos: 1 })
     helloTimer = clock.after(doublingMs(hellos++, 10_000, 60_000), sayHello)
   }
@@ -159,7 +162,8 @@ export const createLink = (deps: LinkDeps) => {
     hellos = 0
     helloTimer?.cancel()
     welcomedEpoch = epoch
-    controllerTime = { at: Date.parse(body.at), mono: clock.mono() }
+    // Read half-way between the hello and its answer, as well as can be known.
+    controllerTime = { at: Date.parse(body.at), mono: clock.mono() - Math.floor((clock.mono() - helloMono) / 2) }
     heartbeatMs = body.heartbeat_seconds * 1000
     commits
       .run(() => {
@@ -220,6 +224,11 @@ export const createLink = (deps: LinkDeps) => {
         welcomedEpoch = null
         sender.pause()
       })
+    },
+    /** Takes no more work: the controller is told now, and results still go out. */
+    leave: (): void => {
+      isLeaving = true
+      publishState('offline', 'shutting down')
     },
     /** New records are in the journal. */
     wake: (): void => sender.pump(),

@@ -3,6 +3,7 @@ import { startLifetime } from '../base/lifecycle.ts'
 import { tellParent } from '../base/parent.ts'
 import { runPart } from '../base/part.ts'
 import { pathsIn } from '../base/paths.ts'
+import { plainBindOf } from '../base/plain-bind.ts'
 import { startBroker } from '../broker/broker.ts'
 import { openTokenKey } from '../controller/identity/keys.ts'
 import { startControllerService } from '../controller/service.ts'
@@ -22,7 +23,7 @@ await runPart('hub', async (config, log) => {
     await startBroker({
       fleet: config.fleet,
       publicKeyPem: key.publicKeyPem,
-      listen: { bind: config.bind, mqttPort: config.mqtt_port, wsPort: config.ws_port, ...tls },
+      listen: { bind: plainBindOf(config), tlsBind: config.bind, mqttPort: config.mqtt_port, wsPort: config.ws_port, ...tls },
       log,
       // Nobody gets a PUBACK before the controller is there to store what it stands for.
       listenLater: true,
@@ -34,7 +35,7 @@ await runPart('hub', async (config, log) => {
       fleet: config.fleet,
       key,
       bus: broker.bus(),
-      http: { bind: config.bind, port: config.http_port },
+      http: { bind: plainBindOf(config), port: config.http_port },
       heartbeatSeconds: config.heartbeat_seconds,
       log,
       overtaken: (epoch) => {

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { PartMessage } from '../base/parent.ts'
 import { pathsIn } from '../base/paths.ts'
+import { plainBindOf } from '../base/plain-bind.ts'
 import { type Config, envNameOf, type Part, settingKeys, settingsOf } from '../base/settings.ts'
 import type { Ports } from './ports.ts'
 
@@ -70,13 +71,14 @@ export const deviceNames = (count: number): string[] =>
 
 /** Where clients on this machine find it. */
 export const addressesOf = (config: Config<'up'>, ports: Ports): Addresses => {
-  const everywhere = config.bind === '0.0.0.0' || config.bind === '::'
-  const host = everywhere ? '127.0.0.1' : config.bind.includes(':') ? `[${config.bind}]` : config.bind
+  const hostOf = (bind: string): string =>
+    bind === '0.0.0.0' || bind === '::' ? '127.0.0.1' : bind.includes(':') ? `[${bind}]` : bind
+  const host = hostOf(plainBindOf(config))
   const http = `http://${host}:${ports.http_port}`
   return {
     mqtt: `mqtt://${host}:${ports.mqtt_port}`,
     ws: `ws://${host}:${ports.ws_port}`,
-    ...(config.tls_cert === undefined ? {} : { mqtts: `mqtts://${host}:${ports.tls_port}` }),
+    ...(config.tls_cert === undefined ? {} : { mqtts: `mqtts://${hostOf(config.bind)}:${ports.tls_port}` }),
     http,
     api: config.apart ? `http://${host}:${ports.api_port}` : http,
   }

@@ -51,8 +51,10 @@ export const applyReport = <R extends ReportedRun>(run: R, change: RunChange, no
       ...run,
       state: 'cancelled',
       reason: 'cancelled',
+      exit_code: change.exit_code ?? null,
+      signal: change.signal ?? null,
       confirmed: 1,
-      ended_at: at,
+      ended_at: Math.max(at, run.cancel_requested_at),
       log,
       late: change.state === 'cancelled' ? null : late,
     }
