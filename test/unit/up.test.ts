@@ -8,6 +8,7 @@ import { systemClock } from '../../base/clock.ts'
 import { readConfig } from '../../base/config.ts'
 import { holdFolder } from '../../base/hold.ts'
 import { silentLog } from '../../base/log.ts'
+import { plainBindOf } from '../../base/plain-bind.ts'
 import { addressesOf, deviceNames, type PartPlan, planParts, saidAddresses, withoutSettings } from '../../up/parts.ts'
 import { pickPorts } from '../../up/ports.ts'
 import { summaryOf } from '../../up/summary.ts'
@@ -77,6 +78,14 @@ describe('addresses', () => {
       http: 'http://127.0.0.1:21004',
       api: 'http://127.0.0.1:21005',
     })
+  })
+
+  test('addressesOf() leaves what is not encrypted on loopback when there is a certificate', () => {
+    for (const file of ['cert.pem', 'key.pem']) writeFileSync(join(folder, file), '')
+    const config = configOf('--bind', '0.0.0.0', '--tls-cert', join(folder, 'cert.pem'), '--tls-key', join(folder, 'key.pem'))
+    expect(plainBindOf(config)).toBe('127.0.0.1')
+    expect(plainBindOf({ ...config, insecure: true })).toBe('0.0.0.0')
+    expect(addressesOf(config, ports)).toMatchObject({ mqtt: 'mqtt://127.0.0.1:21001', mqtts: expect.stringMatching(/^mqtts:/) })
   })
 
   test('saidAddresses() believes the parts', () => {
