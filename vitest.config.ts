@@ -3,6 +3,14 @@ import { textFiles } from './test/text-files.ts'
 
 export default defineConfig({
   test: {
+    // What the tests run in their own process; the built programs that they start are not counted. A floor, not an aim.
+    coverage: {
+      provider: 'v8',
+      include: ['{schemas,base,broker,controller,device}/**/*.ts'],
+      exclude: ['**/main.ts', '**/*.d.ts'],
+      reporter: ['text-summary'],
+      thresholds: { lines: 75, functions: 70, branches: 70, statements: 72 },
+    },
     projects: [
       {
         plugins: [textFiles()],
