@@ -29,10 +29,10 @@ export interface OutputDeps {
 
 /**
  * A daemon that is killed between a read and the write into the tail takes those bytes along, and Node has no call that does both
- * at once. So lines that trickle are read 20 times a second, not each on its own: far fewer kills fall between, and it is less
- * work. A flood is read without rest.
+ * at once. So lines that trickle are read 10 times a second, not each on its own: fewer kills fall between, and it is less work. A
+ * flood is read without rest.
  */
-const restMs = 50
+const restMs = 100
 
 export const openOutput = ({ folder, hasPipes, journalled: known, watcher, clock, log }: OutputDeps): Output => {
   const tail = openTail(folder)
