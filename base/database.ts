@@ -24,7 +24,8 @@ export const openDatabase = (file: string, migrations: readonly Migration[], opt
     return db
   } catch (error) {
     db?.close()
-    throw new Error(`Cannot open database "${file}"`, { cause: error })
+    const isTaken = error instanceof Database.SqliteError && error.code.startsWith('SQLITE_BUSY')
+    throw new Error(`Cannot open database "${file}"${isTaken ? ': another process has it' : ''}`, { cause: error })
   }
 }
 

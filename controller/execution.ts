@@ -80,7 +80,7 @@ export const createExecution = ({ store, fleet, effects, clock, chance, heartbea
       clock.now(),
       chance.random(),
     )
-    if (next.kind === 'end') return endPart(task, next.as, next.reason, run.exit_code)
+    if (next.kind === 'end') return endPart(task, next.as, cancelled ? task.reason : next.reason, run.exit_code)
     store.queue.add({
       task_id: task.task_id,
       lane: run.lane,
@@ -225,7 +225,7 @@ export const createExecution = ({ store, fleet, effects, clock, chance, heartbea
 
     cancel: (task: TaskRow, by: string): TaskRow => {
       const reason = `cancelled by ${by}`
-      let current: TaskRow = { ...task, cancel_requested_at: task.cancel_requested_at ?? clock.now() }
+      let current: TaskRow = { ...task, reason, cancel_requested_at: task.cancel_requested_at ?? clock.now() }
       saveTask(current)
       for (const waiting of store.queue.ofTask(task.task_id)) {
         store.queue.remove(waiting.id)

@@ -18,7 +18,8 @@ export const createViews = (store: Store, fleet: Fleet, clock: Clock) => {
   const taskView = (row: TaskRow): Task => ({
     task_id: row.task_id,
     state: row.state,
-    reason: row.state === 'queued' ? waitingReason(row) : row.reason,
+    // A fan-out of which a part still waits says so too.
+    reason: row.state === 'queued' || (row.state === 'active' && row.open > 1) ? waitingReason(row) : row.reason,
     device: row.device,
     attempt: row.attempt,
     exit_code: row.exit_code,

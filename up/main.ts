@@ -22,8 +22,15 @@ process.title = 'skein up'
 /** The root of `skein up`: everything on one machine, kept running. */
 const main = async (config: Config<'up'>): Promise<number> => {
   const paths = pathsIn(config.data)
-  for (const folder of [config.data, paths.keys, paths.controller, paths.devices])
-    mkdirSync(folder, { recursive: true, mode: 0o700 })
+  try {
+    for (const folder of [config.data, paths.keys, paths.controller, paths.devices])
+      mkdirSync(folder, { recursive: true, mode: 0o700 })
+  } catch (error) {
+    console.error(
+      `skein up: data: "${config.data}" cannot be used as a folder: ${error instanceof Error ? error.message : error}`,
+    )
+    return configExitCode
+  }
   const hold = holdFolder(config.data, 'up', process.pid)
   if (!hold.ok) {
     const holder = hold.pid === undefined ? 'another "skein up"' : `"skein up" with pid ${hold.pid}`

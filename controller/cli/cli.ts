@@ -46,6 +46,7 @@ const sayFailure = (io: Io, { message, details }: CliFailure): void => {
   // A single fault is in the message already.
   for (const { field, message: why, accepted } of details) {
     const would = accepted && accepted.length > 0 ? ` (accepted: ${accepted.join(', ')})` : ''
-    if (details.length > 1 || would) io.err(`  ${plain(field)}: ${plain(why)}${would}\n`)
+    const isSaid = details.length === 1 && message.includes(why) && (!would || accepted?.every((one) => message.includes(one)))
+    if (!isSaid) io.err(`  ${plain(field)}: ${plain(why)}${would}\n`)
   }
 }

@@ -29,6 +29,8 @@ interface Deps {
   /** Only this run; otherwise all, a later attempt after an earlier one. */
   run?: string
   onRecord: (record: LogRecord) => void
+  /** Told, once for each reason, why nothing runs yet. */
+  onWait?: (reason: string) => void
 }
 
 /** Pushes make it quick, asking every so often makes it certain. */
@@ -36,6 +38,7 @@ const pollMs = 2000
 /** How long the rest of a log may take after its run has ended: the device may be cut off, or gone. */
 const restWithinMs = 60_000
 const restOfLostWithinMs = 5000
+const sayWaitAfterMs = 1500
 
 /** Follows a task to its end, with the output of its runs: nothing missing, nothing twice. */
 export const followTask = (deps: Deps): Following => {
@@ -43,6 +46,11 @@ export const followTask = (deps: Deps): Following => {
   const bell = createBell(io.clock)
   let task: TaskDetails | undefined
   const logs = new Map<string, { done: Promise<void>; isDone: boolean; ring: () => void }>()
+
+  // A reason that still holds at the next look is worth a line.
+  let waitsFor: string | null = null
+  let waitsSince = 0
+  let said: string | null = null
 
   const tell = (output: unknown): void => {
     const read = operations['task.get'].output.safeParse(output)
@@ -62,6 +70,13 @@ export const followTask = (deps: Deps): Following => {
   const follow = async (): Promise<TaskDetails> => {
     for (;;) {
       const now = task && isTaskOver(task.state) ? task : await refresh()
+      if (waitsFor !== null && now.reason === waitsFor && said !== waitsFor && io.clock.mono() - waitsSince >= sayWaitAfterMs) {
+        said = waitsFor
+        deps.onWait?.(waitsFor)
+      }
+      const waits = now.state === 'queued' ? now.reason : null
+      if (waits !== waitsFor) waitsSince = io.clock.mono()
+      waitsFor = waits
       const wanted = deps.run === undefined ? now.runs : now.runs.filter((run) => run.run_id === deps.run)
       const turn = runsInTurn(wanted, now.target.fanout === 'all', (run) => logs.get(run)?.isDone === true)
       for (const run of turn) {

@@ -24,7 +24,9 @@ const textOf = (value: unknown): string => (typeof value === 'object' && value !
 const deviceFolderOf = (flags: LocalFlags, env: Io['env']): { name: string; socket: string } => {
   const paths = pathsIn(flags.data ?? env['SKEIN_DATA'] ?? '.skein')
   const names = existsSync(paths.devices) ? readdirSync(paths.devices) : []
-  const name = flags.device ?? (names.length === 1 ? names[0] : undefined)
+  // Of several, those whose daemon has its socket there.
+  const open = names.filter((one) => existsSync(socketPathOf(paths.device(one).socket)))
+  const name = flags.device ?? (names.length === 1 ? names[0] : open.length === 1 ? open[0] : undefined)
   if (name === undefined) {
     const why =
       names.length === 0

@@ -1,5 +1,5 @@
 import type { Client } from './client.ts'
-import { CliFailure, exitCodeOfRun, exitCodes } from './exit.ts'
+import { CliFailure, exitCodeOfRun, exitCodes, unreachable } from './exit.ts'
 import type { TaskDetails } from './follow.ts'
 import { type GlobalFlags, type Io, printJson } from './io.ts'
 import { plain } from './table.ts'
@@ -52,7 +52,7 @@ const runWith = async (io: Io, client: Client, flags: RunFlags, words: readonly 
   const leaving = createLeaving(io, client, flags.detach === true)
   let tell: (output: unknown) => void = () => undefined
   const submitted = client.ask('task.submit', task, flags.detach ? undefined : (output) => tell(output))
-  const reply = await Promise.race([submitted, leaving.left])
+  const reply = await Promise.race([submitted.catch(unanswered), leaving.left])
   if (reply === 'left') return exitCodes.interrupted
   const { task_id: taskId, ...rest } = taken(reply)
   if (flags.detach) {
@@ -63,9 +63,19 @@ const runWith = async (io: Io, client: Client, flags: RunFlags, words: readonly 
   leaving.submitted(taskId)
 
   const transcript = createTranscript(io, flags.json === true)
-  const following = followTask({ client, io, taskId, onRecord: transcript.add })
+  const say = (text: string): void => (flags.json ? undefined : io.err(`skein: ${text}\n`))
+  let isOver = false
+  client.bus.onDisconnect(() => (isOver ? undefined : say('the connection is lost, trying again')))
+  const following = followTask({
+    client,
+    io,
+    taskId,
+    onRecord: transcript.add,
+    onWait: (reason) => say(`waiting: ${plain(reason)}`),
+  })
   tell = following.tell
-  const how = await Promise.race([following.done, leaving.left])
+  const how = await Promise.race([following.done.catch((error: unknown) => goesOn(error, taskId)), leaving.left])
+  isOver = true
   if (how === 'left') {
     following.done.catch(() => undefined) // nobody waits for it any more, and the connection closes under it
     return leaving.exitCode()
@@ -73,6 +83,18 @@ const runWith = async (io: Io, client: Client, flags: RunFlags, words: readonly 
   if (flags.json) printJson(io, { ...how, ...transcript.texts() })
   else if (how.state !== 'succeeded') sayEnd(io, how)
   return exitCodeOfRun(how)
+}
+
+/** Nobody answered, but the request may have been heard. */
+const unanswered = (error: unknown): never => {
+  if (!(error instanceof CliFailure) || error.exitCode !== exitCodes.unreachable) throw error
+  throw unreachable(`${error.message}; the task may have been accepted all the same: see "skein task list"`)
+}
+
+/** We are out of reach, the work is not. */
+const goesOn = (error: unknown, taskId: string): never => {
+  if (!(error instanceof CliFailure) || error.exitCode !== exitCodes.unreachable) throw error
+  throw unreachable(`${error.message}; task ${taskId} goes on: see "skein task get ${taskId}"`)
 }
 
 /** Says in one line what the exit status alone does not. */

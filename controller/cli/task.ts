@@ -1,3 +1,4 @@
+import { readTask } from '../../schemas/task.ts'
 import { isTaskOver } from '../../schemas/task-states.ts'
 import { exitCodes, refusalFailure } from './exit.ts'
 import { type GlobalFlags, type Io, printJson } from './io.ts'
@@ -53,7 +54,7 @@ export const retryTask = (io: Io, flags: GlobalFlags, taskId: string): Promise<n
     return exitCodes.done
   })
 
-/** `task submit`: prints an id for each task that was accepted; one that was refused stops none of the others. */
+/** `task submit`: prints an id for each task that was accepted; of a list with a fault in it none is sent. */
 export const submitTasks = async (io: Io, flags: GlobalFlags, file: string): Promise<number> => {
   const { tasks, isList } = await readTaskFile(io, file)
   return withClient(io, flags, async (client) => {
@@ -68,6 +69,18 @@ export const submitTasks = async (io: Io, flags: GlobalFlags, file: string): Pro
       if (flags.json) printJson(io, reply.output)
       else io.out(`${reply.output.task_id}\n`)
       return exitCodes.done
+    }
+    // All or nothing: what is wrong with one of them is known before the first is sent.
+    const faults = tasks.flatMap((task, i) => {
+      const read = readTask(task)
+      return read.ok ? [] : [{ number: i + 1, error: read.error }]
+    })
+    const first = faults[0]
+    if (first) {
+      const { code, message, details = [] } = first.error
+      const more = faults.length > 1 ? ` (and ${faults.length - 1} more of the list)` : ''
+      const said = `task ${first.number} of ${tasks.length}: ${message}${more}; none was sent`
+      throw refusalFailure({ ...first.error, code, message: said, details })
     }
     const replies = await inGroups(tasks, 50, submit)
     let exitCode: number = exitCodes.done
