@@ -1,3 +1,4 @@
+import { wireError } from '../../schemas/errors.ts'
 import { readTask } from '../../schemas/task.ts'
 import { isTaskOver } from '../../schemas/task-states.ts'
 import { exitCodes, refusalFailure } from './exit.ts'
@@ -71,16 +72,22 @@ export const submitTasks = async (io: Io, flags: GlobalFlags, file: string): Pro
       return exitCodes.done
     }
     // All or nothing: what is wrong with one of them is known before the first is sent.
-    const faults = tasks.flatMap((task, i) => {
-      const read = readTask(task)
-      return read.ok ? [] : [{ number: i + 1, error: read.error }]
-    })
-    const first = faults[0]
-    if (first) {
-      const { code, message, details = [] } = first.error
-      const more = faults.length > 1 ? ` (and ${faults.length - 1} more of the list)` : ''
-      const said = `task ${first.number} of ${tasks.length}: ${message}${more}; none was sent`
-      throw refusalFailure({ ...first.error, code, message: said, details })
+    const reads = tasks.map((task) => readTask(task))
+    if (reads.some((read) => !read.ok)) {
+      const errors = reads.map((read) =>
+        read.ok ? wireError('conflict', 'not sent: another task of the list is wrong') : read.error,
+      )
+      if (flags.json)
+        printJson(
+          io,
+          errors.map((error) => ({ error })),
+        )
+      else
+        reads.forEach((read, i) =>
+          read.ok ? undefined : io.err(`skein: task ${i + 1} of ${tasks.length}: ${read.error.message}\n`),
+        )
+      if (!flags.json) io.err('skein: none was sent\n')
+      return exitCodes.refused
     }
     const replies = await inGroups(tasks, 50, submit)
     let exitCode: number = exitCodes.done

@@ -79,11 +79,11 @@ const doors: Readonly<Record<string, Door>> = {
     expect(status).toBeLessThan(500)
     return refusalIn(body.error)
   }),
-  'the CLI': async (tasks) => {
-    const { code, stdout, stderr } = await installation.cli(['task', 'submit', '-', '--json'], { input: JSON.stringify(tasks) })
+  'the CLI': oneByOne(async (task) => {
+    const { code, stdout, stderr } = await installation.cli(['task', 'submit', '-', '--json'], { input: JSON.stringify(task) })
     expect(code, stderr).toBe(3)
-    return JSON.parse(stdout).map(({ error }: { error?: WireError }) => refusalIn(error))
-  },
+    return refusalIn(JSON.parse(stdout).error)
+  }),
 }
 
 const command = ['true']
@@ -205,6 +205,14 @@ test('what is no task is wrong usage of the CLI', async () => {
   expect(list.code).toBe(3)
   expect(list.stderr).toContain('task 1')
   expect(list.stderr).toContain('task 2')
+  writeFileSync(file, JSON.stringify([{ payload }, { payload, typo: 1 }]))
+  const half = await installation.cli(['task', 'submit', file, '--json'])
+  expect(half.code).toBe(3)
+  expect(JSON.parse(half.stdout).map(({ error }: { error: WireError }) => error.code)).toEqual(['conflict', 'invalid'])
+  expect(
+    JSON.parse((await installation.cli(['task', 'list', '--json'])).stdout),
+    'nothing of a list with a fault is sent',
+  ).toEqual([])
   expect((await installation.cli(['task', 'submit', join(installation.root, 'none')])).code).toBe(2)
 })
 
