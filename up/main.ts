@@ -58,7 +58,7 @@ const main = async (config: Config<'up'>): Promise<number> => {
     clock: systemClock,
     log,
     spawn: (plan) =>
-      spawn(process.execPath, [bundleOf(dist, plan)], {
+      spawn(process.execPath, ['--no-deprecation', bundleOf(dist, plan)], {
         env: { ...inherited, ...plan.env },
         stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
         // A session of its own: Ctrl-C in the terminal reaches `up` alone, which ends the parts in order.
