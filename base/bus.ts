@@ -25,6 +25,8 @@ export interface Bus {
   /** Resolves when the broker has granted it. It is renewed on every connect. */
   subscribe(filter: string, receive: (message: Message) => void | Promise<void>, options?: SubscribeOptions): Promise<void>
   unsubscribe(filter: string): void
+  /** Whether a message on this topic may reach somebody. False only where that is known: then nothing need be made for it. */
+  isHeard(topic: string): boolean
   isConnected(): boolean
   /** Called on every connect, at once if there is a connection, and after the subscriptions have been renewed. */
   onConnect(call: () => void): void

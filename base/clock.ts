@@ -39,9 +39,11 @@ export const every = (clock: Clock, ms: number, call: () => void): Timer => {
 export const sleep = (clock: Clock, ms: number, signal?: AbortSignal): Promise<void> =>
   new Promise((resolve) => {
     if (signal?.aborted) return resolve()
-    const timer = clock.after(ms, resolve)
-    signal?.addEventListener('abort', () => {
+    const timer = clock.after(ms, wake)
+    signal?.addEventListener('abort', wake)
+    function wake(): void {
       timer.cancel()
+      signal?.removeEventListener('abort', wake)
       resolve()
-    })
+    }
   })

@@ -11,10 +11,13 @@ export const configFaults = (config: Readonly<Record<string, unknown>>): ConfigP
       message: `"${bind}" is not loopback: give tls_cert and tls_key, or say insecure if tokens may cross the network readable`,
     })
   }
+  if (config['open'] === true && typeof bind === 'string' && !isLoopback(bind))
+    problems.push({ key: 'open', message: `a broker that is open to all listens on loopback only, not on "${bind}"` })
   if (cert !== undefined && key === undefined) problems.push({ key: 'tls_key', message: 'is missing; tls_cert needs its key' })
   if (key !== undefined && cert === undefined)
     problems.push({ key: 'tls_cert', message: 'is missing; tls_key needs its certificate' })
-  for (const [name, file] of Object.entries({ tls_cert: cert, tls_key: key, token_key: config['token_key'] })) {
+  const { tls_ca, token_key } = config
+  for (const [name, file] of Object.entries({ tls_cert: cert, tls_key: key, tls_ca, token_key })) {
     if (typeof file === 'string' && !existsSync(file)) problems.push({ key: name, message: `no such file "${file}"` })
   }
   if (config['token'] !== undefined && config['token_file'] !== undefined) {
@@ -26,13 +29,16 @@ export const configFaults = (config: Readonly<Record<string, unknown>>): ConfigP
 export const isLoopback = (address: string): boolean =>
   address === 'localhost' || address === '::1' || /^127(\.\d{1,3}){3}$/.test(address)
 
+/** Nobody listens on these without a certificate. */
+const ofCertificate: readonly string[] = ['tls_port', 'wss_port', 'https_port', 'api_tls_port']
+
 const samePorts = (config: Readonly<Record<string, unknown>>): ConfigProblem[] => {
   const taken = new Map<number, string>()
   const problems: ConfigProblem[] = []
-  for (const key of ['mqtt_port', 'ws_port', 'tls_port', 'http_port', 'api_port']) {
+  for (const key of ['mqtt_port', 'ws_port', 'tls_port', 'wss_port', 'http_port', 'https_port', 'api_port', 'api_tls_port']) {
     const port = config[key]
     if (typeof port !== 'number' || port === 0) continue
-    if (key === 'tls_port' && config['tls_cert'] === undefined) continue
+    if (ofCertificate.includes(key) && config['tls_cert'] === undefined) continue
     const other = taken.get(port)
     if (other) problems.push({ key, message: `${port} is ${other} already` })
     else taken.set(port, key)

@@ -29,6 +29,20 @@ export const openDatabase = (file: string, migrations: readonly Migration[], opt
   }
 }
 
+/** Opens a SQLite file that another connection has made and keeps up to date, to read only. */
+export const openReadOnly = (file: string): Db => {
+  const db = new Database(file, { readonly: true, fileMustExist: true })
+  db.pragma('busy_timeout = 5000')
+  // What was read last stays in memory only so far: the other connection has most of it as well.
+  db.pragma('cache_size = -2000')
+  return db
+}
+
+/** Writes a page within a transaction and changes nothing: a commit of nothing succeeds on a full disk, too. */
+export const touch = (db: Db): void => {
+  db.pragma(`user_version = ${Number(db.pragma('user_version', { simple: true }))}`)
+}
+
 /** Applies what is missing, in order, each in a transaction of its own. Migrations are numbered and never edited. */
 const migrate = (db: Db, migrations: readonly Migration[], file: string): void => {
   const current = Number(db.pragma('user_version', { simple: true }))

@@ -179,6 +179,7 @@ export const startMqttBus = (options: MqttBusOptions): MqttBus => {
       if (leaving.length > 0) link?.unsubscribe(filter)
       for (const one of leaving) one.settle?.(new Error(`Cannot subscribe to "${filter}": it was given up`))
     },
+    isHeard: () => true, // who subscribes is the broker's to know
     isConnected: () => isReady,
     onConnect: (call) => {
       onConnect.push(call)

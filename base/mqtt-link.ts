@@ -1,7 +1,9 @@
 import mqtt from 'mqtt'
+import { writeToStream } from 'mqtt-packet'
 import type { Message } from './bus.ts'
 import { type Clock, sleep } from './clock.ts'
 import type { Log } from './log.ts'
+import { identityBeside } from './pinned-certificate.ts'
 
 export interface Will {
   topic: string
@@ -61,6 +63,8 @@ export const openLink = (options: LinkOptions, events: LinkEvents): Link => {
   let isOver = false
   let idle: (() => void) | undefined
 
+  // 65,536 buffers made at the first packet, 6 MB and 20 ms, to save so little per packet that it cannot be measured here.
+  writeToStream.cacheNumbers = false
   const client = mqtt.connect(options.url, {
     protocolVersion: 4,
     clean: true,
@@ -68,7 +72,7 @@ export const openLink = (options: LinkOptions, events: LinkEvents): Link => {
     username: options.username,
     password: options.password,
     ...(options.will ? { will: { ...options.will, payload: Buffer.from(options.will.payload) } } : {}),
-    ...(options.ca === undefined ? {} : { ca: options.ca }),
+    ...(options.ca === undefined ? {} : { ca: options.ca, checkServerIdentity: identityBeside(options.ca) }),
     keepalive: 30,
     connectTimeout: connectTimeoutMs,
     reconnectPeriod: 0,
@@ -85,7 +89,19 @@ export const openLink = (options: LinkOptions, events: LinkEvents): Link => {
   client.on('connect', () => {
     if (!isOver) events.up()
   })
+  // MQTT.js writes every packet by itself, and each write is a call of the kernel: what belongs to one turn of the loop leaves together.
+  let isGathering = false
+  const gather = (): void => {
+    if (isGathering) return
+    isGathering = true
+    stream.cork()
+    clock.soon(() => {
+      isGathering = false
+      stream.uncork()
+    })
+  }
   client.on('message', (topic, payload, packet) => {
+    gather() // its PUBACK
     if (!isOver) events.message({ topic, payload, retained: packet.retain })
   })
   client.on('error', (error) => {
@@ -120,6 +136,7 @@ export const openLink = (options: LinkOptions, events: LinkEvents): Link => {
         }
         unacknowledged += 1
       }
+      gather()
       // On a refused publish the broker closes the connection and MQTT.js never calls back: it serves to count, nothing waits for it.
       client.publish(topic, payload, { qos, retain }, qos === 1 ? puback : undefined)
     },

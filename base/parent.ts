@@ -3,7 +3,7 @@ import { z } from 'zod'
 /**
  * What a part tells `skein up`, its parent, over the IPC channel that Node opens for a child. Once, when it answers:
  *
- *   { kind: 'ready', mqtt?, ws?, mqtts?, http?, api? }      the addresses that it serves, as URLs; none for a device
+ *   { kind: 'ready', mqtt?, ws?, mqtts?, wss?, http?, https?, api? }      the addresses that it serves, as URLs; none for a device
  *
  * The parent says nothing over it: it asks a part to end by SIGTERM. When the channel closes, the parent is gone, however it
  * died, and the part ends too.
@@ -13,7 +13,9 @@ export const PartMessage = z.object({
   mqtt: z.string().optional(),
   ws: z.string().optional(),
   mqtts: z.string().optional(),
+  wss: z.string().optional(),
   http: z.string().optional(),
+  https: z.string().optional(),
   api: z.string().optional(),
 })
 export type PartMessage = z.infer<typeof PartMessage>

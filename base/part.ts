@@ -3,6 +3,15 @@ import { type Log, startLog } from './log.ts'
 import { onParentGone } from './parent.ts'
 import type { Config, Part } from './settings.ts'
 
+/** Thrown by a part that cannot start with what it was given: told in one line, like every other fault of a configuration. */
+export class ConfigFault extends Error {
+  readonly key: string
+  constructor(key: string, message: string) {
+    super(message)
+    this.key = key
+  }
+}
+
 /**
  * What every root does: reads its configuration, starts, and closes what it started on SIGTERM, SIGINT or when its parent is
  * gone. `close` is told why. A part that cannot start exits with 1; a bug ends it, and whoever keeps it running starts it again.
@@ -19,6 +28,11 @@ export const runPart = async <P extends Part>(
     return
   }
   const log = startLog(part, String('log_level' in read.config ? read.config.log_level : 'info'))
+  const usualLevel = log.level
+  process.on('SIGUSR2', () => {
+    log.level = log.level === 'debug' ? usualLevel : 'debug'
+    log.warn({ level_now: log.level }, 'the level of the log was changed by a signal')
+  })
   let closing = false
   let started: Awaited<ReturnType<typeof start>> | undefined
   const end = (why: 'asked' | 'orphaned'): void => {
@@ -39,6 +53,10 @@ export const runPart = async <P extends Part>(
   try {
     started = await start(read.config, log)
   } catch (error) {
+    if (error instanceof ConfigFault) {
+      console.error(`skein ${part}: ${error.key}: ${error.message}`)
+      process.exit(configExitCode)
+    }
     log.fatal({ err: error }, 'part could not start')
     process.exit(1)
   }

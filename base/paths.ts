@@ -9,11 +9,15 @@ export const pathsIn = (data: string) => ({
   keys: join(data, 'keys'),
   tokenKey: join(data, 'keys', 'token-key.pem'),
   tokenKeyPublic: join(data, 'keys', 'token-key.pub.pem'),
+  /** What a broker was told of tokens: which were revoked, and which keys hold. */
+  tokenTrust: join(data, 'broker', 'tokens.json'),
   controllerToken: join(data, 'keys', 'controller.token'),
   controller: join(data, 'controller'),
   controllerDb: join(data, 'controller', 'controller.db'),
   logDb: join(data, 'controller', 'logs.db'),
   devices: join(data, 'devices'),
+  /** Of a machine that has joined: as which device, where. */
+  membership: join(data, 'device.json'),
   device: (name: string) => devicePathsIn(join(data, 'devices', name)),
 })
 
@@ -21,7 +25,12 @@ export const pathsIn = (data: string) => ({
 export const devicePathsIn = (folder: string) => ({
   folder,
   token: join(folder, 'token'),
+  /** The device's own keys. */
+  identity: join(folder, 'identity.json'),
+  /** The certificate authority of the broker that it joined at. */
+  ca: join(folder, 'ca.pem'),
   journal: join(folder, 'journal.db'),
   runs: join(folder, 'runs'),
+  spool: join(folder, 'spool'),
   socket: join(folder, 'socket'),
 })

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { z } from 'zod'
 import { DeviceName, FleetName } from '../schemas/ids.ts'
+import { loginKinds } from './login.ts'
 
 /** The programs that read a configuration. */
 export const parts = ['up', 'hub', 'broker', 'controller', 'dashboard', 'device'] as const
@@ -67,6 +68,8 @@ const all = parts
 const servers = ['up', 'hub', 'broker', 'controller', 'dashboard'] as const
 const brokers = ['up', 'hub', 'broker'] as const
 const clients = ['controller', 'device'] as const
+/** `skein up` takes the broker for both. */
+const brokered = ['up', ...clients] as const
 
 /**
  * Every setting of every part, once. Its key is the one in YAML; `mqtt_port` is also the flag `--mqtt-port` and the variable
@@ -91,6 +94,13 @@ export const settings = {
     schema: port,
     usual: () => 8883,
   },
+  wss_port: {
+    about: 'the port of MQTT over WebSocket and TLS, when there is a certificate',
+    value: 'PORT',
+    parts: brokers,
+    schema: port,
+    usual: () => 8084,
+  },
   tls_cert: { about: 'a certificate (PEM)', value: 'FILE', parts: servers, schema: text },
   tls_key: { about: 'its key (PEM)', value: 'FILE', parts: servers, schema: text },
   insecure: {
@@ -106,6 +116,13 @@ export const settings = {
     schema: port,
     usual: () => 8080,
   },
+  https_port: {
+    about: 'the port of REST and pages over TLS, when there is a certificate',
+    value: 'PORT',
+    parts: ['up', 'hub', 'dashboard'],
+    schema: port,
+    usual: () => 8443,
+  },
   api_port: {
     about: 'the port of REST where the controller is apart',
     value: 'PORT',
@@ -113,27 +130,121 @@ export const settings = {
     schema: port,
     usual: () => 8081,
   },
+  api_tls_port: {
+    about: 'the same over TLS, when there is a certificate',
+    value: 'PORT',
+    parts: ['up', 'controller'],
+    schema: port,
+    usual: () => 8444,
+  },
   api_url: {
     about: 'where the controller has its REST',
     value: 'URL',
     parts: ['dashboard'],
-    schema: text.regex(/^http:\/\/[^\s/]+$/, 'must be http:// with a host and a port'),
+    schema: text.regex(/^https?:\/\/[^\s/]+$/, 'must be http:// or https:// with a host and a port'),
   },
   url: {
-    about: 'the broker, as in mqtt://127.0.0.1:1883',
+    about: 'the broker, as in mqtt://127.0.0.1:1883; up starts none of its own then',
     value: 'URL',
-    parts: clients,
+    parts: brokered,
     schema: text.regex(/^(mqtts?|wss?):\/\/[^\s/]+/, 'must begin with mqtt://, mqtts://, ws:// or wss:// and name a host'),
   },
   token: { about: 'the token (better: a file)', value: 'TOKEN', parts: clients, schema: text, secret: true },
   token_file: { about: 'a file that holds the token', value: 'FILE', parts: clients, schema: text },
-  token_key: { about: 'the public key that tokens are checked with (PEM)', value: 'FILE', parts: ['broker'], schema: text },
+  login: {
+    about: 'how to log in at the broker: with the token, or with its digest where broker-config has made users',
+    value: 'token|digest',
+    parts: brokered,
+    schema: z.enum(loginKinds),
+    usual: () => 'token' as const,
+  },
+  tls_ca: {
+    about: 'the certificate authority of the broker (PEM), if the system does not know it; of the dashboard, that of api_url',
+    value: 'FILE',
+    parts: ['up', 'hub', 'controller', 'dashboard', 'device'],
+    schema: text,
+  },
+  join_token: {
+    about: 'a join token: the device joins if it has not yet',
+    value: 'TOKEN',
+    parts: ['device'],
+    schema: text,
+    secret: true,
+  },
+  join_token_file: { about: 'a file that holds the join token', value: 'FILE', parts: ['device'], schema: text },
+  controller_key: {
+    about: "the thumbprint of the controller's key, where the token does not name it",
+    value: 'THUMBPRINT',
+    parts: ['device'],
+    schema: text,
+  },
+  token_key: { about: 'the public keys that tokens are checked with (PEM)', value: 'FILE', parts: ['broker'], schema: text },
+  connections: {
+    about: 'how many connections the broker takes',
+    value: 'N',
+    parts: brokers,
+    schema: whole(1, 1_000_000),
+    usual: () => 20_000,
+  },
+  connections_per_address: {
+    about: 'how many of them from one address that is not loopback',
+    value: 'N',
+    parts: brokers,
+    schema: whole(1, 1_000_000),
+    usual: () => 2000,
+  },
+  open: {
+    about: 'no tokens: anybody may do anything; on loopback, for trials of MQTT alone',
+    parts: ['broker'],
+    schema: yesOrNo,
+    usual: () => false,
+  },
   log_level: {
     about: 'how much is logged',
     value: 'LEVEL',
     parts: all,
     schema: z.enum(['silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace']),
     usual: () => 'info',
+  },
+  metrics_open: {
+    about: 'let everybody who reaches the HTTP port read /metrics, without a token',
+    parts: ['up', 'hub', 'controller'],
+    schema: yesOrNo,
+    usual: () => false,
+  },
+  metrics_port: {
+    about: 'a port on loopback that serves /metrics to this machine',
+    value: 'PORT',
+    parts: ['broker', 'device'],
+    schema: port,
+  },
+  keep_tasks_seconds: {
+    about: 'how long tasks are kept after their end',
+    value: 'SECONDS',
+    parts: ['up', 'hub', 'controller'],
+    schema: whole(1, 4_000_000_000),
+    usual: () => 2_592_000,
+  },
+  keep_tasks: {
+    about: 'how many tasks that have ended are kept',
+    value: 'N',
+    parts: ['up', 'hub', 'controller'],
+    schema: whole(0, 1_000_000_000),
+    usual: () => 1_000_000,
+  },
+  keep_logs_seconds: {
+    about: 'how long the output of a task is kept after its end',
+    value: 'SECONDS',
+    parts: ['up', 'hub', 'controller'],
+    schema: whole(1, 4_000_000_000),
+    usual: () => 1_209_600,
+  },
+  keep_logs_mb: {
+    about: 'how much output is kept',
+    value: 'MB',
+    parts: ['up', 'hub', 'controller'],
+    schema: whole(1, 100_000_000),
+    usual: () => 5000,
   },
   heartbeat_seconds: {
     about: 'how often devices say that they are there',

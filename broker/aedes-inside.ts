@@ -1,26 +1,43 @@
 import type { EventEmitter } from 'node:events'
-import type { Aedes, AedesPublishPacket, Client, PublishPacket } from 'aedes'
+import type { Aedes, AedesPublishPacket, Client } from 'aedes'
 
 /** What we use of Aedes beyond its types, in one place: to be looked at when Aedes changes. */
 interface Inside {
-  clients: Record<string, Client | undefined>
-  persistence: { createRetainedStreamCombi(filters: readonly string[]): AsyncIterable<PublishPacket> }
+  mq: { emit(packet: unknown, done: () => void): unknown }
+  unregisterClient(client: Client): void
 }
 
-const inside = (aedes: Aedes): Inside => aedes as unknown as Inside // both are plain properties of every Aedes 1.x; see aedes.js
+const inside = (aedes: Aedes): Inside => aedes as unknown as Inside // plain properties of every Aedes 1.x; see aedes.js
 
-/** The connection that has a client id now. */
-export const clientWithId = (aedes: Aedes, clientId: string): Client | undefined => inside(aedes).clients[clientId]
+/**
+ * A publisher does not wait for what its message is written to: a PUBREC would come behind that of a later message with fewer
+ * subscribers [MQTT-4.6.0-3].
+ */
+export const letPublishersGo = (aedes: Aedes): void => {
+  const { mq } = inside(aedes)
+  const emit = mq.emit.bind(mq)
+  mq.emit = (packet, done) => {
+    emit(packet, () => undefined)
+    done()
+  }
+}
 
-/** Every connection that has logged in. */
-export const clientsOf = (aedes: Aedes): Client[] => Object.values(inside(aedes).clients).filter((client) => client !== undefined)
+/**
+ * Aedes drops for a client what has a lower number than it has seen, to deliver once for overlapping subscriptions. Messages that are
+ * published together overtake each other, and the later ones would vanish; `authorizeForward` knows the same message by itself.
+ */
+export const forgetNumbers = (aedes: Aedes, client: Client): void => {
+  const { duplicates } = client as unknown as { duplicates: object } // see lib/client.js
+  Object.defineProperty(duplicates, aedes.id, { get: () => 0, set: () => undefined })
+}
 
-/** The retained messages that a filter matches. */
-export const retainedOf = (aedes: Aedes, filter: string): AsyncIterable<PublishPacket> =>
-  inside(aedes).persistence.createRetainedStreamCombi([filter])
+/** It closed while it was let in, so Aedes would list it for ever. */
+export const forgetClosed = (aedes: Aedes, client: Client): void => {
+  if (client.closed) inside(aedes).unregisterClient(client)
+}
 
-/** Whether a client published this; else it comes from this process. */
-export const isFromClient = (packet: AedesPublishPacket): boolean => Object.hasOwn(packet, 'clientId')
+/** The client id of who published this; undefined if it comes from this process. */
+export const publisherOf = (packet: AedesPublishPacket): string | undefined => (packet as { clientId?: string }).clientId // see emitPacket in aedes.js
 
 /** Aedes could not keep or pass on something. */
 export const onBrokerFault = (aedes: Aedes, call: (error: Error) => void): void => {

@@ -1,8 +1,8 @@
-import type { KeyObject } from 'node:crypto'
-import { readTokenWith } from '../base/read-token.ts'
+import { type KeyFor, readTokenWith, type TokenReading } from '../base/read-token.ts'
 import { keptFor } from '../schemas/client-ids.ts'
 import type { TokenClaims } from '../schemas/token.ts'
-import { type Permissions, permissionsFor } from './permissions.ts'
+import { type Permissions, permissionsFor, renewalOnly } from './permissions.ts'
+import type { TokenMark } from './token-trust.ts'
 
 /** A CONNECT packet, as far as admission depends on it. The user name plays no part. */
 export interface Knock {
@@ -16,33 +16,57 @@ export interface Knock {
 export const refusalCodes = { identifier: 2, credentials: 4, notAuthorized: 5 } as const
 
 export type Admission =
-  | { ok: true; claims: TokenClaims; permissions: Permissions }
+  /** It is let in until `endsAt`, in milliseconds since 1970. */
+  | { ok: true; claims: TokenClaims; kid: string; permissions: Permissions; endsAt: number }
   | { ok: false; code: (typeof refusalCodes)[keyof typeof refusalCodes]; reason: string; subject?: string }
+
+/** How long a device may stay that has come with an expired token, to ask for a new one. */
+const renewalMs = 30_000
 
 /** Decides who is let in: the token is the password, rights follow it, never the client id or the user name. */
 export const admit = async (
   knock: Knock,
-  deps: { fleet: string; publicKey: KeyObject; now: number; holderOf: (clientId: string) => string | undefined },
+  deps: {
+    fleet: string
+    keyFor: KeyFor
+    now: number
+    holderOf: (clientId: string) => string | undefined
+    isRevoked: (token: TokenMark) => boolean
+  },
 ): Promise<Admission> => {
   const badId = faultOfId(knock)
   if (badId !== undefined) return { ok: false, code: refusalCodes.identifier, reason: badId }
   if (knock.password === undefined || knock.password.length === 0)
     return { ok: false, code: refusalCodes.credentials, reason: 'no password: it is the token' }
 
-  const read = await readTokenWith(deps.publicKey, Buffer.from(knock.password).toString('utf8'), deps)
-  if (!read.ok) return { ok: false, code: refusalCodes.credentials, reason: read.reason }
-  const { claims } = read
+  const read = await readTokenWith(deps.keyFor, Buffer.from(knock.password).toString('utf8'), deps)
+  const claims = read.ok ? read.claims : read.expired
+  const mayRenew = !read.ok && claims?.role === 'device'
+  if (!claims || read.kid === undefined || !(read.ok || mayRenew))
+    return { ok: false, code: refusalCodes.credentials, reason: reasonOf(read) }
+  const { kid } = read
   const subject = claims.sub
+  if (deps.isRevoked({ jti: claims.jti, kid }))
+    return { ok: false, code: refusalCodes.notAuthorized, reason: 'the token was revoked', subject }
 
+  if (mayRenew && keptFor(deps.fleet, knock.clientId) !== undefined)
+    return {
+      ok: false,
+      code: refusalCodes.identifier,
+      reason: `the token has expired, so "${knock.clientId}" is not for it`,
+      subject,
+    }
   const taken = faultOfHolder(knock.clientId, claims, deps.fleet, deps.holderOf(knock.clientId))
   if (taken !== undefined) return { ok: false, code: refusalCodes.identifier, reason: taken, subject }
 
-  const permissions = permissionsFor(deps.fleet, claims.role, subject)
+  const permissions = mayRenew ? renewalOnly(deps.fleet, subject) : permissionsFor(deps.fleet, claims.role, subject)
   const { will } = knock
   if (will && !(permissions.mayPublish(will.topic) && (!will.retain || permissions.mayRetain(will.topic))))
     return { ok: false, code: refusalCodes.notAuthorized, reason: `no right to a will on "${will.topic}"`, subject }
-  return { ok: true, claims, permissions }
+  return { ok: true, claims, kid, permissions, endsAt: mayRenew ? deps.now + renewalMs : claims.exp * 1000 }
 }
+
+const reasonOf = (read: TokenReading): string => (read.ok ? '' : read.reason)
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const notInIds = /[+#/\u0000-\u001f\u007f-\u009f\ufffd]/

@@ -1,24 +1,34 @@
-import { createPublicKey } from 'node:crypto'
-import type { Duplex } from 'node:stream'
 import { Aedes } from 'aedes'
 import type { Bus } from '../base/bus.ts'
-import { type Clock, sleep, systemClock } from '../base/clock.ts'
+import { type Clock, every, sleep, systemClock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
-import { clientWithId, onBrokerFault } from './aedes-inside.ts'
-import { doorOf } from './door.ts'
-import { guardConnection } from './guard.ts'
+import { topicOf } from '../schemas/topics.ts'
+import { aedesAsks } from './aedes-asks.ts'
+import { forgetClosed, forgetNumbers, letPublishersGo, onBrokerFault } from './aedes-inside.ts'
+import { aedesMemory } from './aedes-memory.ts'
+import { createConnections } from './connections.ts'
+import { openDoor, tokenDoor } from './door.ts'
+import { createFilterTree } from './filter-tree.ts'
 import { createHolds } from './holds.ts'
 import { startInProcessBus } from './in-process-bus.ts'
-import { type Addresses, type Listen, type Listeners, startListeners } from './listeners.ts'
+import { type Limits, usualLimits } from './limits.ts'
+import { type Accept, type Addresses, type Listen, type Listeners, startListeners } from './listeners.ts'
+import { createRetained } from './retained.ts'
+import type { Session } from './session.ts'
 import { createSessions } from './sessions.ts'
+import { type BrokerStats, createCounters } from './stats.ts'
+import { openTokenTrust, type TokenMark } from './token-trust.ts'
 
 export interface BrokerOptions {
   fleet: string
-  /** What tokens are verified with. */
-  publicKeyPem: string
+  /** What tokens are verified with, one key or several, until the controller tells of others; `open` lets everybody in, without any. */
+  publicKeysPem: string | 'open'
   listen: Listen
+  /** Where it is kept what the controller tells of tokens; without it a restart forgets that until it is told again. */
+  tokenTrustFile?: string
   log: Log
   clock?: Clock
+  limits?: Partial<Limits>
   /**
    * Opens no listener before `broker.listen()`: in the hub nobody may be let in, and given a PUBACK, before the controller has
    * subscribed to what it must store.
@@ -33,57 +43,123 @@ export interface Broker {
   listen(): Promise<Addresses>
   /** A bus for a part in this process. */
   bus(): Bus
+  stats(): BrokerStats
+  /** Reads certificate and key again; it does so by itself when the files change. */
+  reloadCertificate(): Promise<void>
+  /** Verifies tokens with these keys from now on, and closes the connections of all others. */
+  setTokenKeys(publicKeysPem: string): void
   /** Within two seconds or so, whatever the clients do. */
   close(): Promise<void>
 }
 
 const closeWithinMs = 2000
+/** How often connections are looked at for what only time can tell. */
+const lookEveryMs = 500
 
-/** Starts the embedded broker: Aedes with token authentication and the permissions of the topics table. */
+/** Starts the embedded broker: Aedes, which speaks MQTT 3.1.1, with token authentication and the permissions of the topics table. */
 export const startBroker = async (options: BrokerOptions): Promise<Broker> => {
-  const { fleet, log, clock = systemClock } = options
-  const sessions = createSessions()
+  const { fleet, log, publicKeysPem, clock = systemClock } = options
+  const limits = { ...usualLimits, ...options.limits }
+  const { mono } = clock
+  const counters = createCounters()
   const holds = createHolds()
-  const door = doorOf({
-    fleet,
-    publicKey: createPublicKey(options.publicKeyPem),
-    sessions,
-    holds,
-    log,
-    clock,
-    holderOf: (clientId) => sessions.of(clientWithId(aedes, clientId) ?? null)?.user?.claims.sub,
+  const retained = createRetained(limits)
+  const tree = createFilterTree<Session>()
+  const sessions = createSessions({
+    limits,
+    mono,
+    onDrop: (session) => {
+      counters.messagesDropped += 1
+      log.debug({ client: session.clientId }, 'message dropped: too much waits for its client')
+    },
+    onEnd: (session, why) => {
+      for (const filter of session.subscriptions.keys()) tree.remove(filter, session)
+      if (why !== 'clean') log.info({ client: session.clientId, why }, 'kept session ended')
+    },
+  })
+  const trust =
+    publicKeysPem === 'open'
+      ? undefined
+      : openTokenTrust({
+          ...{ fleet, publicKeysPem, file: options.tokenTrustFile, log },
+          onRevoked: () => {
+            connections.closeRevoked()
+            sessions.endRevoked(isRevoked)
+          },
+        })
+  const isRevoked = (token: TokenMark | undefined): boolean => trust?.isRevoked(token) === true
+  const connections = createConnections({
+    ...{ limits, clock, counters, log },
+    onLeave: sessions.leave,
+    isRevoked: ({ token }) => isRevoked(token),
+  })
+  const holderOf = (clientId: string): string | undefined => connections.holderOf(clientId)?.user?.subject
+  const door = trust ? tokenDoor({ fleet, keyFor: trust.keyFor, now: () => clock.now(), holderOf, isRevoked }) : openDoor
+
+  const memory = aedesMemory({
+    ...{ retained, tree, sessionOf: sessions.of },
+    onNotKept: (topic) => log.warn({ topic }, 'no room to retain a message'),
+    onCaughtUp: (clientId) => {
+      const one = connections.holderOf(clientId)
+      if (one && !one.wire.destroyed) one.isLive = true
+    },
   })
   const aedes = await Aedes.createBroker({
-    ...door,
+    ...aedesAsks({ limits, door, connections, sessions, tree, retained, holds, counters, log }),
+    persistence: memory,
     // How many messages may be on their way at once; 0 is no limit. With one, a single subscriber that has stopped reading freezes everybody.
     concurrency: 0,
-    // A subscriber that has not taken in its bytes after 3 s is closed: until then those who publish to it wait for it.
-    drainTimeout: 3000,
-    // From the connection to the CONNECT. 30 s is a long time for a stranger to occupy a socket.
-    connectTimeout: 5000,
-    // Seconds. A client that asks for none, or for more, is refused: a half-open connection would live for ever, and a device seem online.
-    keepaliveLimit: 300,
-    // The deepest of our topics has 8. Deep ones only cost.
-    maxTopicLevels: 10,
-    // Packets sent ahead of the CONNACK. A client may [MQTT-3.1.4], but need not send many.
-    queueLimit: 42,
-    // Half-open handshakes of QoS 2, which we do not use.
-    maxInflightInbound: 100,
+    // Nobody waits for a client: what it does not take in waits in its wire. This would end one that did not say so.
+    drainTimeout: 5000,
+    connectTimeout: limits.loginMs,
+    maxClientsIdLength: limits.clientIdChars,
+    maxTopicLevels: limits.levels,
+    maxInflightInbound: limits.halfReceived,
     // Only tells brokers of a cluster about each other, and we are alone; it costs a message each time.
     heartbeatInterval: 60_000,
-    // The persistence is the one in memory: with any that is really asynchronous, messages vanish after their PUBACK (aedes#994).
   })
+  letPublishersGo(aedes)
   onBrokerFault(aedes, (error) => log.error({ err: error }, 'broker failed'))
-  aedes.on('clientError', (client, error) =>
-    log.info({ client: client.id, subject: sessions.of(client)?.user?.claims.sub, reason: error.message }, 'connection failed'),
-  )
-  aedes.on('connectionError', (_, error) => log.info({ reason: error.message }, 'connection failed before login'))
+  if (trust)
+    aedes.subscribe(
+      topicOf(fleet, 'controllerRevoked', {}),
+      ({ payload }, done) => {
+        done()
+        trust.take(Buffer.from(payload))
+      },
+      () => undefined,
+    )
+  aedes.on('client', (client) => {
+    connections.of(client)?.listed.done()
+    forgetClosed(aedes, client)
+  })
+  aedes.on('clientDisconnect', (client) => {
+    const one = connections.of(client)
+    if (one) connections.lost(one)
+  })
+  // Aedes tells of a SUBSCRIBE just before it asks for what is retained.
+  aedes.on('subscribe', (_, client) => {
+    const lastBefore = connections.of(client)?.lastBefore
+    const taken = new Map(lastBefore)
+    lastBefore?.clear()
+    memory.asks((filter) => taken.get(filter) ?? retained.last())
+  })
+  aedes.on('unsubscribe', (filters, client) => {
+    const session = connections.of(client)?.session
+    for (const filter of filters) if (session?.subscriptions.delete(filter)) tree.remove(filter, session)
+  })
 
-  const accept = (conn: Duplex): void => {
-    // The place for what looks at connections and packets before Aedes does.
-    const guard = guardConnection(conn)
-    sessions.open(aedes.handle(conn), guard)
-  }
+  const accept: Accept = (conn, address) =>
+    connections.accept(conn, address, (wire) => {
+      const client = aedes.handle(wire)
+      forgetNumbers(aedes, client)
+      return client
+    })
+
+  const looking = every(clock, lookEveryMs, () => {
+    connections.look(mono())
+    sessions.sweep()
+  })
 
   const buses: Bus[] = []
   let listeners: Promise<Listeners> | undefined
@@ -92,18 +168,20 @@ export const startBroker = async (options: BrokerOptions): Promise<Broker> => {
 
   const listen = async (): Promise<Addresses> => {
     if (closing) throw new Error('Cannot listen: the broker is closed')
-    listeners ??= startListeners(options.listen, accept, log)
+    listeners ??= startListeners(options.listen, accept, { log, clock })
     addresses = (await listeners).addresses
     return addresses
   }
 
   const close = async (): Promise<void> => {
+    looking.cancel()
     for (const bus of buses) await bus.close()
-    const clientsGone = new Promise<void>((resolve) => aedes.close(() => resolve()))
     const doorsShut = listeners?.then(
       (open) => open.close(),
       () => undefined, // whoever asked for them has been told that they did not open
     )
+    for (const one of connections.all()) one.wire.close('the broker ends')
+    const clientsGone = new Promise<void>((resolve) => aedes.close(() => resolve()))
     const done = new AbortController()
     await Promise.race([Promise.all([clientsGone, doorsShut]), sleep(clock, closeWithinMs, done.signal)])
     done.abort()
@@ -125,10 +203,25 @@ export const startBroker = async (options: BrokerOptions): Promise<Broker> => {
     },
     listen,
     bus: () => {
-      const bus = startInProcessBus({ aedes, holds, log })
+      const bus = startInProcessBus({
+        ...{ aedes, holds, retained, log },
+        isSubscribed: (topic) => tree.has(topic),
+        unsentBytes: () => [...connections.all()].reduce((sum, one) => sum + one.wire.unsentBytes(), 0),
+      })
       buses.push(bus)
       return bus
     },
+    stats: () => ({
+      ...counters,
+      loginsRefused: { ...counters.loginsRefused },
+      connections: connections.count(),
+      clients: connections.loggedIn(),
+      retainedMessages: retained.count(),
+      retainedBytes: retained.bytes(),
+      sessionsKept: sessions.awayCount(),
+    }),
+    reloadCertificate: async () => (await listeners)?.reloadCertificate(),
+    setTokenKeys: (pem) => trust?.setKeys(pem),
     close: () => {
       closing ??= close()
       return closing

@@ -1,20 +1,32 @@
 import type { Aedes, AedesPublishPacket } from 'aedes'
-import type { Bus, Message, SubscribeOptions } from '../base/bus.ts'
+import type { Bus, Message } from '../base/bus.ts'
 import type { Log } from '../base/log.ts'
-import { clientsOf, isFromClient, retainedOf } from './aedes-inside.ts'
+import { topicMatches } from '../schemas/topics.ts'
+import { publisherOf } from './aedes-inside.ts'
 import type { Hold, Holds } from './holds.ts'
+import type { Retained } from './retained.ts'
 
 interface Subscription {
   filter: string
   deliver: (packet: AedesPublishPacket, done: () => void) => void
   hold: Hold | undefined
+  hasEnded: boolean
 }
 
 /** The bus of a part that lives in the broker's process: no socket, no encoding, and a receiver can hold the publisher's PUBACK. */
-export const startInProcessBus = (deps: { aedes: Aedes; holds: Holds; log: Log }): Bus => {
-  const { aedes, holds, log } = deps
+export const startInProcessBus = (deps: {
+  aedes: Aedes
+  holds: Holds
+  retained: Retained
+  /** Whether a client has subscribed to this topic, here or with a session that is kept. */
+  isSubscribed: (topic: string) => boolean
+  unsentBytes: () => number
+  log: Log
+}): Bus => {
+  const { aedes, holds, retained, log } = deps
   let subscriptions: Subscription[] = []
   let onDisconnect: (() => void)[] = []
+  let outbox: { topic: string; payload: Buffer; qos: 0 | 1; retain: boolean }[] = []
   let isOpen = true
 
   const receiveSafely = async (receive: (message: Message) => void | Promise<void>, message: Message): Promise<void> => {
@@ -25,58 +37,43 @@ export const startInProcessBus = (deps: { aedes: Aedes; holds: Holds; log: Log }
     }
   }
 
-  const subscribe = async (
-    filter: string,
-    receive: (message: Message) => void | Promise<void>,
-    options: SubscribeOptions,
-  ): Promise<void> => {
-    // A retained message that is read while its successor is delivered would come after it, and be old.
-    let seenLive: Set<string> | undefined = new Set()
-    const subscription: Subscription = {
-      filter,
-      hold: options.hold ? holds.add(filter, receive) : undefined,
-      deliver: (packet, done) => {
-        done() // a receiver is no socket: nobody's next packet waits for it
-        // What a client published was offered to the hold before its PUBACK; only our own messages have no client.
-        if (!isOpen || (options.hold && isFromClient(packet))) return
-        seenLive?.add(packet.topic)
-        void receiveSafely(receive, messageOf(packet, false))
-      },
-    }
-    subscriptions.push(subscription)
-    await new Promise<void>((resolve) => aedes.subscribe(filter, subscription.deliver, resolve))
-    for await (const packet of retainedOf(aedes, filter)) {
-      if (!isOpen || !subscriptions.includes(subscription)) return
-      if (!seenLive.has(packet.topic)) void receiveSafely(receive, messageOf(packet, true))
-    }
-    seenLive = undefined
+  const flush = (): void => {
+    const messages = outbox
+    outbox = []
+    for (const message of messages)
+      aedes.publish({ ...message, cmd: 'publish', dup: false }, (error) => {
+        if (error) log.warn({ err: error, topic: message.topic }, 'message not published')
+      })
   }
 
-  const drop = (subscription: Subscription): void => aedes.unsubscribe(subscription.filter, subscription.deliver, () => undefined)
+  const drop = (one: Subscription): void => {
+    one.hasEnded = true // Aedes lets go of it a little later
+    aedes.unsubscribe(one.filter, one.deliver, () => undefined)
+  }
 
   return {
-    publish: (topic, payload, options = {}) => {
+    publish: (topic, payload, { qos = 1, retain = false } = {}) => {
       if (!isOpen) return
-      const packet = {
-        cmd: 'publish' as const,
-        topic,
-        payload: bytesOf(payload),
-        qos: options.qos ?? 1,
-        retain: options.retain ?? false,
-        dup: false,
-      }
-      // Each in a turn of its own. Aedes numbers a message when it is published, and a subscriber drops what comes with a lower number than it
-      // has seen; but a retained one, or one of QoS 1, travels a few promises longer than a plain one. Published in one go, or in the middle
-      // of a delivery, they would overtake each other and the later ones vanish. Between two immediates all promises have settled.
-      setImmediate(() => {
-        aedes.publish(packet, (error) => {
-          if (error) log.warn({ err: error, topic }, 'message not published')
-        })
-      })
+      // Not in the middle of what the publisher does: a receiver in this process, the publisher itself maybe, runs on its own.
+      if (outbox.length === 0) process.nextTick(flush)
+      outbox.push({ topic, payload: bytesOf(payload), qos, retain })
     },
     subscribe: async (filter, receive, options = {}) => {
       if (!isOpen) throw new Error(`Cannot subscribe to "${filter}": the bus is closed`)
-      await subscribe(filter, receive, options)
+      const subscription: Subscription = {
+        filter,
+        hasEnded: false,
+        hold: options.hold ? holds.add(filter, receive) : undefined,
+        deliver: (packet, done) => {
+          done()
+          // What a client published was offered to the hold before its PUBACK; only our own messages come this way.
+          if (subscription.hasEnded || (options.hold && publisherOf(packet) !== undefined)) return
+          void receiveSafely(receive, { topic: packet.topic, payload: bytesOf(packet.payload), retained: false })
+        },
+      }
+      subscriptions.push(subscription)
+      aedes.subscribe(filter, subscription.deliver, () => undefined)
+      for (const { topic, payload } of retained.matching(filter)) void receiveSafely(receive, { topic, payload, retained: true })
     },
     unsubscribe: (filter) => {
       for (const one of subscriptions.filter((each) => each.filter === filter)) {
@@ -85,6 +82,7 @@ export const startInProcessBus = (deps: { aedes: Aedes; holds: Holds; log: Log }
       }
       subscriptions = subscriptions.filter((one) => one.filter !== filter)
     },
+    isHeard: (topic) => deps.isSubscribed(topic) || subscriptions.some((one) => topicMatches(one.filter, topic)),
     isConnected: () => isOpen,
     onConnect: (call) => {
       if (isOpen) call()
@@ -92,7 +90,7 @@ export const startInProcessBus = (deps: { aedes: Aedes; holds: Holds; log: Log }
     onDisconnect: (call) => {
       onDisconnect.push(call)
     },
-    backlogBytes: () => clientsOf(aedes).reduce((sum, client) => sum + client.conn.writableLength, 0),
+    backlogBytes: deps.unsentBytes,
     close: async () => {
       if (!isOpen) return
       isOpen = false
@@ -101,19 +99,12 @@ export const startInProcessBus = (deps: { aedes: Aedes; holds: Holds; log: Log }
         one.hold?.refuse()
       }
       subscriptions = []
-      // What was published before the close still goes out.
-      await new Promise<void>((resolve) => setImmediate(resolve))
+      flush() // what was published before the close still goes out
       for (const call of onDisconnect) call()
       onDisconnect = []
     },
   }
 }
-
-const messageOf = (packet: { topic: string; payload: string | Buffer }, retained: boolean): Message => ({
-  topic: packet.topic,
-  payload: bytesOf(packet.payload),
-  retained,
-})
 
 /** The same bytes as a Buffer, without a copy. */
 const bytesOf = (payload: string | Uint8Array): Buffer =>

@@ -66,6 +66,11 @@ export const createAcknowledgements = ({ store, fleet, effects, clock }: Acknowl
       if (again || bytesOwed >= afterBytes) send()
       else timer ??= clock.after(afterMs, send)
     },
+    /** It is to say hello again: something that it sent may have been lost. */
+    askHello: (device: string): void => {
+      of(device)
+      timer ??= clock.after(afterMs, send)
+    },
     /** A heartbeat wants to know that it was heard. */
     heard: (device: string, monoMs: number): void => {
       of(device).heard = monoMs

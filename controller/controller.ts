@@ -1,24 +1,37 @@
-import { z } from 'zod'
-import type { Bus, Message } from '../base/bus.ts'
+import type { Bus } from '../base/bus.ts'
 import type { Chance } from '../base/chance.ts'
 import { type Clock, every, type Timer } from '../base/clock.ts'
-import { startGroupCommit } from '../base/group-commit.ts'
+import { isDamage } from '../base/damage.ts'
 import type { Log } from '../base/log.ts'
-import { ControllerState, DeviceState, Heartbeat, Hello, LogChunk, RunReport } from '../schemas/exchange.ts'
+import type { Family } from '../base/metrics.ts'
+import { ControllerState } from '../schemas/exchange.ts'
 import { instant } from '../schemas/ids.ts'
-import { filterOf, readTopic, topicOf } from '../schemas/topics.ts'
+import { filterOf, topicOf } from '../schemas/topics.ts'
 import type { Ask } from './asking.ts'
 import { createAudit } from './audit.ts'
 import { silentAfterMs } from './core/leases.ts'
 import { createDispatcher } from './dispatcher.ts'
+import { openDeviceDoor, readJson } from './doors/devices.ts'
 import { openMqttDoor } from './doors/mqtt.ts'
 import { createEffects } from './effects.ts'
+import { createEpochs } from './epochs.ts'
 import { createExchange } from './exchange.ts'
 import { createExecution } from './execution.ts'
+import { createFetching } from './fetching.ts'
 import { createFleet } from './fleet.ts'
+import { type HostFacts, noHost } from './host-facts.ts'
+import type { CommandKeyFiles } from './identity/command-keys.ts'
+import type { TokenKeyFiles } from './identity/token-keys.ts'
 import { createIntake } from './intake.ts'
+import { createMetrics } from './metrics.ts'
 import { createOperations } from './operations.ts'
+import { type Reading, readingHere } from './reading/reading.ts'
+import { createRestored } from './restored.ts'
+import { keepAll, type RetentionPolicy, startRetention } from './retention.ts'
 import type { Store } from './store/store.ts'
+import { startStoring } from './storing.ts'
+import { createTaskLog } from './task-log.ts'
+import { createTrust } from './trust.ts'
 import { createViews } from './views.ts'
 import { createWatch } from './watch.ts'
 
@@ -30,8 +43,22 @@ export interface ControllerDeps {
   chance: Chance
   log: Log
   heartbeatMs: number
+  keys: CommandKeyFiles
+  /** What tokens are signed with. */
+  tokenKeys: TokenKeyFiles
+  /** After a change of the keys: makes the tokens of this machine anew that are to be. */
+  renewLocalTokens?: () => Promise<void>
+  /** SHA-256 of the certificate that the broker shows, in hex. */
+  certificate?: () => string | undefined
   /** Another controller of a higher epoch has been seen: this one must stop. */
   overtaken: (epoch: number) => void
+  /** Who does the long reads; without one they are done here. */
+  reading?: Reading
+  host?: () => HostFacts
+  /** A database is broken, and cannot be gone on with. */
+  damaged?: (database: 'controller' | 'logs', error: unknown) => void
+  /** How long what has ended is kept; for ever, if nothing is said. */
+  retention?: RetentionPolicy
   /** Told whenever the epoch is set: at the start, and when it has to rise. */
   onEpoch: (epoch: number) => void
 }
@@ -39,6 +66,7 @@ export interface ControllerDeps {
 export interface Controller {
   ask: Ask
   epoch(): number
+  metrics(): Promise<Family[]>
   isReady(): boolean
   close(): Promise<void>
 }
@@ -46,58 +74,93 @@ export interface Controller {
 /** The controller over its store and its bus: decides what runs where, and keeps the record of it. */
 export const startController = async (deps: ControllerDeps): Promise<Controller> => {
   const { fleet: fleetName, store, bus, clock, chance, log, heartbeatMs } = deps
-  let epoch = nextEpoch(store, chance)
-  deps.onEpoch(epoch)
   let isReady = false
+  const reading = deps.reading ?? readingHere(store)
+  const epochs = createEpochs({
+    fleet: fleetName,
+    meta: store.meta,
+    chance,
+    keys: deps.keys,
+    log,
+    changed: (epoch) => {
+      deps.onEpoch(epoch)
+      if (isReady) announce('online')
+    },
+  })
 
   const fleet = createFleet(store, clock, silentAfterMs(heartbeatMs))
   fleet.reload()
   const views = createViews(store, fleet, clock)
+  const metrics = createMetrics()
   const show = (taskId: string) => {
     const row = store.tasks.get(taskId)
     return row ? views.taskInFull(row) : null
   }
-  const effects = createEffects({ fleet: fleetName, bus, clock, chance, epoch: () => epoch, show })
+  const effects = createEffects({
+    fleet: fleetName,
+    bus,
+    clock,
+    chance,
+    epoch: epochs.now,
+    keys: deps.keys,
+    welcomedOf: (name) => fleet.devices.get(name),
+    show,
+    changed: metrics.changed,
+  })
   const execution = createExecution({ store, fleet, effects, clock, chance, heartbeatMs })
-  const dispatcher = createDispatcher(store, fleet, execution)
-  const commits = startGroupCommit(store.db, clock, {
-    before: () => dispatcher.pass(),
-    committed: () => effects.perform(),
-    failed: (error) => {
-      log.error({ err: error }, 'cannot commit; nothing of this group is stored')
-      effects.clear()
-      fleet.reload()
-      dispatcher.all()
-    },
+  const dispatcher = createDispatcher(store, fleet, execution, () => !restored.isSettling())
+  const storing = startStoring({
+    ...{ store, fleet, dispatcher, effects, metrics, clock, log },
+    damaged: (database, error) => deps.damaged?.(database, error),
+    recovered: () => exchange.startOver(),
   })
-  const logCommits = startGroupCommit(store.logDb, clock, {
-    failed: (error) => log.error({ err: error }, 'cannot store log lines; devices keep them'),
-  })
+  const { commits, logCommits } = storing
+  const restored = createRestored({ store, fleet, execution, commits, clock, log, settled: dispatcher.all })
   const announce = (state: 'online' | 'offline') => {
-    const payload: ControllerState = { state, epoch, at: instant(clock.now()) }
+    const payload: ControllerState = {
+      state,
+      epoch: epochs.now(),
+      at: instant(clock.now()),
+      instance: epochs.instance,
+      proof: epochs.proof(),
+    }
     bus.publish(topicOf(fleetName, 'controllerState', {}), JSON.stringify(payload), { qos: 1, retain: true })
   }
-  const raiseEpoch = (above: number) => {
-    if (above <= epoch) return
-    epoch = above + 1
-    store.meta.set('epoch', String(epoch))
-    deps.onEpoch(epoch)
-    log.warn({ epoch }, 'a device has seen a higher epoch: this controller was restored and goes above it')
-    announce('online')
-  }
+  const trust = createTrust({
+    fleetName,
+    store,
+    fleet,
+    execution,
+    views,
+    effects,
+    commits,
+    epochs,
+    keys: deps.keys,
+    tokenKeys: deps.tokenKeys,
+    renewLocalTokens: deps.renewLocalTokens ?? (async () => undefined),
+    certificate: deps.certificate ?? (() => undefined),
+    roomFor: dispatcher.roomFor,
+    clock,
+    chance,
+    log,
+  })
+  const fetching = createFetching({ store, fleet, effects, clock })
   const exchange = createExchange({
     store,
     fleet,
     effects,
     execution,
+    fetching,
     commits,
     logCommits,
     clock,
     chance,
     log,
     heartbeatMs,
-    raiseEpoch,
+    heardOfEpoch: epochs.heardOf,
+    credentialsFor: trust.credentialsFor,
     roomFor: dispatcher.roomFor,
+    isFromOldCopy: restored.isOld,
   })
   const watch = createWatch({
     fleetName,
@@ -112,9 +175,17 @@ export const startController = async (deps: ControllerDeps): Promise<Controller>
     heartbeatMs,
     isConnected: bus.isConnected,
   })
-  const intake = createIntake({ store, fleet, effects, dispatcher, clock, chance })
+  const intake = createIntake({ store, fleet, effects, execution, dispatcher, clock, chance })
   const audit = createAudit({ effects, commits, log })
-  const ask = createOperations({
+  const retention = startRetention({
+    store,
+    reading,
+    clock,
+    log,
+    policy: deps.retention ?? keepAll,
+    removed: metrics.removed,
+  })
+  const operations = createOperations({
     fleetName,
     store,
     fleet,
@@ -124,75 +195,59 @@ export const startController = async (deps: ControllerDeps): Promise<Controller>
     commits,
     audit,
     clock,
-    epoch: () => epoch,
+    reading,
+    retention,
+    effects,
+    taskLog: createTaskLog({ store, fetching, reading, clock }),
+    more: trust.handlers,
+    used: trust.used,
+    host: deps.host ?? noHost,
+    epoch: epochs.now,
+  })
+  const ask = metrics.counted(async (asker, name, input) => {
+    try {
+      return await operations(asker, name, input)
+    } catch (error) {
+      if (isDamage(error)) deps.damaged?.('controller', error)
+      throw error
+    }
   })
 
-  /** Reads a message of a device through its schema and hands it on; what does not fit is logged and dropped. */
-  const from =
-    <T>(schema: z.ZodType<T>, take: (device: string, value: T, bytes: number) => Promise<void> | void) =>
-    (message: Message) => {
-      const device = readTopic(fleetName, message.topic)?.params['device']
-      if (device === undefined) return
-      const value = schema.safeParse(readJson(message.payload))
-      if (!value.success) {
-        log.warn({ topic: message.topic, problem: z.prettifyError(value.error) }, 'message from a device does not fit')
-        return
-      }
-      Promise.resolve(take(device, value.data, message.payload.length)).catch((error: unknown) =>
-        log.error(
-          { err: error, topic: message.topic },
-          'message from a device could not be stored; the device will send it again',
-        ),
-      )
-    }
-
-  await bus.subscribe(filterOf(fleetName, 'deviceState'), from(DeviceState, exchange.state))
-  await bus.subscribe(filterOf(fleetName, 'deviceHello'), from(Hello, exchange.hello))
-  await bus.subscribe(filterOf(fleetName, 'deviceHeartbeat'), from(Heartbeat, exchange.heartbeat))
-  await bus.subscribe(filterOf(fleetName, 'deviceRun'), from(RunReport, exchange.report))
-  await bus.subscribe(filterOf(fleetName, 'deviceLog'), from(LogChunk, exchange.chunk))
+  await openDeviceDoor({ fleet: fleetName, bus, exchange, output: metrics.output, log })
   await bus.subscribe(filterOf(fleetName, 'controllerState'), (message) => {
     const state = ControllerState.safeParse(readJson(message.payload))
     if (!state.success) return
-    if (state.data.epoch > epoch && state.data.state === 'online') return deps.overtaken(state.data.epoch)
-    if (isReady && (state.data.epoch < epoch || state.data.state === 'offline')) announce('online')
+    const verdict = epochs.compare(state.data)
+    if (verdict === 'overtaken') return deps.overtaken(state.data.epoch)
+    if (isReady && verdict === 'stale') announce('online')
   })
   await openMqttDoor({ fleet: fleetName, bus, ask, follow: effects.follow, audit, log })
   bus.onConnect(() => {
     watch.startAnew()
     announce('online')
+    trust.tellRevoked()
   })
   isReady = true
-  const ticking: Timer = every(clock, 1000, watch.tick)
+  const ticking: Timer = every(clock, 1000, () => {
+    watch.tick()
+    if (bus.isConnected()) restored.tick()
+  })
 
   return {
     ask,
-    epoch: () => epoch,
+    metrics: () => metrics.families({ fleet, views, reading, epoch: epochs.now() }),
+    epoch: epochs.now,
     isReady: () => isReady && bus.isConnected(),
     close: async () => {
       if (!isReady) return
       isReady = false
       ticking.cancel()
-      commits.flush()
-      logCommits.flush()
+      await retention.close()
+      storing.close()
       exchange.close()
+      trust.close()
+      fetching.close()
       announce('offline')
     },
-  }
-}
-
-/** Random at first, one higher at each start, stored before it is used. */
-const nextEpoch = (store: Store, chance: Chance): number => {
-  const last = store.meta.get('epoch')
-  const epoch = last === undefined ? 1 + Math.floor(chance.random() * 0x3fff_ffff) : Number(last) + 1
-  store.meta.set('epoch', String(epoch))
-  return epoch
-}
-
-const readJson = (payload: Uint8Array): unknown => {
-  try {
-    return JSON.parse(Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString('utf8'))
-  } catch {
-    return undefined // the schema then refuses it, with the topic in the log
   }
 }

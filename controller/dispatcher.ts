@@ -8,40 +8,46 @@ import type { Store } from './store/store.ts'
 const headSize = 64
 
 /**
- * Finds work for devices with room. It looks only at what has changed since the last pass, lanes with new work and devices with
- * new room, so that a pass costs what it dispatches; `all` looks at everything.
+ * Brings work and devices together. A pass looks only at what has changed since the last one, lanes with new work and devices
+ * with new room, so that it costs what it dispatches; `all` looks at every lane in which something waits.
  */
-export const createDispatcher = (store: Store, fleet: Fleet, execution: Execution) => {
+export const createDispatcher = (
+  store: Store,
+  fleet: Fleet,
+  execution: Execution,
+  /** While it says no, what has changed is remembered for later. */
+  mayDispatch: () => boolean = () => true,
+) => {
   const lanesChanged = new Set<string>()
   const devicesChanged = new Set<string>()
   let everything = true
-  /** Where the last pass ended in the ring of devices, so that each gets its turn. */
-  let turn = 0
 
-  const roomsOf = (candidates: Iterable<FleetDevice>): Room[] => {
+  /** Who may take what is new: of each lane as many devices as there is work in it. */
+  const candidates = (): Set<FleetDevice> => {
+    const found = new Set<FleetDevice>()
+    for (const lane of everything ? fleet.waiting.keys() : lanesChanged) {
+      let wanted = fleet.waiting.get(lane) ?? 0
+      for (const device of wanted > 0 ? fleet.rooms.inLane(lane) : []) {
+        found.add(device)
+        wanted -= 1
+        if (wanted === 0) break
+      }
+    }
+    for (const name of devicesChanged) {
+      const device = fleet.devices.get(name)
+      if (device) found.add(device)
+    }
+    return found
+  }
+
+  const roomsOf = (devices: Iterable<FleetDevice>): Room[] => {
     const rooms: Room[] = []
-    const selectors = [...fleet.waiting.keys()].filter((lane) => lane.startsWith('?'))
-    for (const device of candidates) {
+    for (const device of devices) {
       const free = fleet.freeOf(device)
-      if (free <= 0) continue
-      const own = `=${device.row.name}`
-      const lanes = selectors.filter((lane) => fleet.inLane(fleet.lane(lane), device))
-      if (fleet.waiting.has('*')) lanes.push('*')
-      if (fleet.waiting.has(own)) lanes.push(own)
+      const lanes = free > 0 ? fleet.lanesFor(device) : []
       if (lanes.length > 0) rooms.push({ device: device.row.name, free, lanes })
     }
     return rooms
-  }
-
-  const candidates = (): FleetDevice[] => {
-    const ring = [...fleet.devices.values()]
-    turn = ring.length > 0 ? (turn + 1) % ring.length : 0
-    const turned = [...ring.slice(turn), ...ring.slice(0, turn)]
-    if (everything) return turned
-    const shared = [...lanesChanged].some((lane) => !lane.startsWith('='))
-    if (shared) return turned.filter((device) => fleet.freeOf(device) > 0)
-    const names = new Set([...devicesChanged, ...[...lanesChanged].map((lane) => lane.slice(1))])
-    return [...names].flatMap((name) => fleet.devices.get(name) ?? [])
   }
 
   return {
@@ -49,20 +55,33 @@ export const createDispatcher = (store: Store, fleet: Fleet, execution: Executio
       lanesChanged.add(lane)
     },
     roomFor: (device: string): void => {
+      const entry = fleet.devices.get(device)
+      if (entry) fleet.rooms.noteRoom(entry)
       devicesChanged.add(device)
     },
     all: (): void => {
+      for (const device of fleet.devices.values()) fleet.rooms.noteRoom(device)
       everything = true
+    },
+    /** The device for new work of this lane that may start at once: it has room, and nothing that waits already has a claim to it. */
+    deviceFor: (lane: string): FleetDevice | undefined => {
+      if (fleet.waiting.has(lane) || !mayDispatch()) return undefined
+      for (const device of fleet.rooms.inLane(lane)) return fleet.lanesFor(device).length === 0 ? device : undefined
+      return undefined
     },
     /** Dispatches what can be dispatched now; runs inside a transaction. */
     pass: (): void => {
-      const hasCause = everything || lanesChanged.size > 0 || devicesChanged.size > 0
-      if (hasCause && fleet.waiting.size > 0) {
-        const heads = openHeads(store)
-        const placed = place(roomsOf(candidates()), heads)
-        for (const { device, waiting } of placed) {
-          const entry = fleet.devices.get(device)
-          if (entry) execution.dispatch(waiting, entry)
+      if (!mayDispatch()) return
+      if (everything || lanesChanged.size > 0 || devicesChanged.size > 0) {
+        let placed = 1
+        // A device may take something else than what it was looked at for; then there may be another one for that.
+        while (placed > 0 && fleet.waiting.size > 0) {
+          const found = place(roomsOf(candidates()), openHeads(store))
+          placed = found.length
+          for (const { device, waiting } of found) {
+            const entry = fleet.devices.get(device)
+            if (entry) execution.dispatch(waiting, entry)
+          }
         }
       }
       lanesChanged.clear()

@@ -1,11 +1,13 @@
 import type { Bus } from '../base/bus.ts'
 import type { Chance } from '../base/chance.ts'
 import type { Clock } from '../base/clock.ts'
-import type { EventKind, SkeinEvent } from '../schemas/event.ts'
+import { type EventKind, eventKinds } from '../schemas/event.ts'
 import type { CommandBody, RunOrder, Verb } from '../schemas/exchange.ts'
 import { instant } from '../schemas/ids.ts'
 import { maxOutputBytes } from '../schemas/request.ts'
 import { topicOf } from '../schemas/topics.ts'
+import type { FleetDevice } from './fleet.ts'
+import type { CommandKeys } from './identity/command-keys.ts'
 import type { RunRow } from './store/runs.ts'
 import type { TaskRow } from './store/tasks.ts'
 
@@ -18,8 +20,13 @@ export interface EffectsDeps {
   clock: Clock
   chance: Chance
   epoch: () => number
+  keys: CommandKeys
+  /** What the hello of a device said, and its welcome: the nonce between the two, and the keys that it believes. */
+  welcomedOf: (device: string) => Pick<FleetDevice, 'nonce' | 'keys' | 'welcomedKeys'> | undefined
   /** The task as `task.get` shows it, for those who follow it. */
   show: (taskId: string) => unknown
+  /** Told what a commit has changed. */
+  changed?: (tasks: ReadonlyMap<string, TaskRow>, runs: ReadonlyMap<string, RunRow>) => void
 }
 
 /**
@@ -33,9 +40,11 @@ export const createEffects = (deps: EffectsDeps) => {
   let messages: { topic: string; payload: string; retain: boolean }[] = []
   let tasks = new Map<string, TaskRow>()
   let runs = new Map<string, RunRow>()
-  let others: { kind: EventKind; type: string; subject: string; data: Record<string, unknown> }[] = []
+  let others: (News & { kind: EventKind })[] = []
   /** Reply topics that follow a task: topic and the id of the request. */
   const followers = new Map<string, Map<string, string | null>>()
+  const topicOfEvent = (kind: EventKind) => [kind, topicOf(deps.fleet, 'event', { kind })]
+  const eventTopics = Object.fromEntries(eventKinds.map(topicOfEvent)) as Record<EventKind, string> // each kind by its name
 
   const clear = (): void => {
     orders = new Map()
@@ -50,38 +59,39 @@ export const createEffects = (deps: EffectsDeps) => {
   /** Command after command to one device; a list too long for one message is cut. */
   const sendCommand = <V extends Verb>(device: string, verb: V, body: CommandBody<V>): void => {
     const now = deps.clock.now()
+    const known = deps.welcomedOf(device)
     const command = {
       fleet: deps.fleet,
       device,
       verb,
       epoch: deps.epoch(),
+      nonce: known?.nonce ?? null,
       id: deps.chance.ulid(now),
       issued_at: instant(now),
       expires_at: instant(now + commandLifeMs),
       body,
     }
-    deps.bus.publish(topicOf(deps.fleet, 'deviceCommand', { device, verb }), JSON.stringify(command), { qos: 1 })
+    // A device may know a key by its thumbprint only, and not the newest one yet: the welcome brings it.
+    const signed =
+      verb === 'welcome'
+        ? deps.keys.believedBy(known?.keys).sign('skein-command', JSON.stringify(command), { withKey: true })
+        : deps.keys.believedBy(known?.welcomedKeys).sign('skein-command', JSON.stringify(command))
+    deps.bus.publish(topicOf(deps.fleet, 'deviceCommand', { device, verb }), JSON.stringify(signed), { qos: 1 })
   }
 
-  const sendEvents = (
-    kind: EventKind,
-    list: readonly { type: string; subject: string; data: Record<string, unknown> }[],
-  ): void => {
-    if (list.length === 0) return
+  const sendEvents = <T>(kind: EventKind, changes: Iterable<T>, tell: (change: T) => News): void => {
+    const topic = eventTopics[kind]
+    if (!deps.bus.isHeard(topic)) return
     const now = deps.clock.now()
-    const events: SkeinEvent[] = list.map((one) => ({
-      specversion: '1.0',
-      id: deps.chance.ulid(now),
-      source: `skein/${deps.fleet}`,
-      type: one.type,
-      subject: one.subject,
-      time: instant(now),
-      datacontenttype: 'application/json',
-      data: one.data,
-    }))
-    for (const part of inMessages(events)) {
-      deps.bus.publish(topicOf(deps.fleet, 'event', { kind }), JSON.stringify(part), { qos: 1 })
+    const texts: string[] = []
+    // The text of a SkeinEvent. What is the same in all of them is not made into text each time: there are several for each task.
+    const rest = `","source":"skein/${deps.fleet}","time":"${instant(now)}","datacontenttype":"application/json","type":"`
+    for (const change of changes) {
+      const { type, subject, data } = tell(change)
+      const start = `{"specversion":"1.0","id":"${deps.chance.ulid(now)}${rest}${type}","subject":`
+      texts.push(`${start}${JSON.stringify(subject)},"data":${JSON.stringify(data)}}`)
     }
+    for (const part of inMessages(texts, (text) => text)) deps.bus.publish(topic, `[${part.join(',')}]`, { qos: 1 })
   }
 
   const tellFollowers = (): void => {
@@ -129,57 +139,64 @@ export const createEffects = (deps: EffectsDeps) => {
     perform: (): void => {
       for (const one of messages) deps.bus.publish(one.topic, one.payload, { qos: 1, retain: one.retain })
       for (const one of commands) sendCommand(one.device, one.verb, one.body as never) // `command` took verb and body together
-      for (const [device, list] of orders) for (const part of inMessages(list)) sendCommand(device, 'run', { runs: part })
+      for (const [device, list] of orders)
+        for (const part of inMessages(list, JSON.stringify)) sendCommand(device, 'run', { runs: part })
       for (const [device, list] of cancels)
-        for (const part of inMessages([...list])) sendCommand(device, 'cancel', { runs: part })
-      const taskEvents = [...tasks.values()].map((task) => ({
-        type: `skein.task.${task.state}`,
-        subject: task.task_id,
-        data: taskFacts(task),
-      }))
-      const runEvents = [...runs.values()].map((run) => ({
-        type: `skein.run.${run.state}`,
-        subject: run.run_id,
-        data: runFacts(run),
-      }))
-      sendEvents('task', taskEvents)
-      sendEvents('run', runEvents)
-      for (const one of others) sendEvents(one.kind, [one])
+        for (const part of inMessages([...list], JSON.stringify)) sendCommand(device, 'cancel', { runs: part })
+      sendEvents('task', tasks.values(), taskNews)
+      sendEvents('run', runs.values(), runNews)
+      for (const one of others) sendEvents(one.kind, [one], ({ type, subject, data }) => ({ type, subject, data }))
       tellFollowers()
+      deps.changed?.(tasks, runs)
       clear()
     },
   }
 }
 export type Effects = ReturnType<typeof createEffects>
 
-const taskFacts = (task: TaskRow) => ({
-  task_id: task.task_id,
-  type: task.type,
-  state: task.state,
-  reason: task.reason,
-  device: task.device,
-  attempt: task.attempt,
-  exit_code: task.exit_code,
-  requested_by: task.requested_by,
+/** What an event tells, beside what all events have. */
+interface News {
+  type: string
+  subject: string
+  data: Record<string, unknown>
+}
+
+const taskNews = (task: TaskRow): News => ({
+  type: `skein.task.${task.state}`,
+  subject: task.task_id,
+  data: {
+    task_id: task.task_id,
+    type: task.type,
+    state: task.state,
+    reason: task.reason,
+    device: task.device,
+    attempt: task.attempt,
+    exit_code: task.exit_code,
+    requested_by: task.requested_by,
+  },
 })
 
-const runFacts = (run: RunRow) => ({
-  run_id: run.run_id,
-  task_id: run.task_id,
-  attempt: run.attempt,
-  device: run.device,
-  state: run.state,
-  reason: run.reason,
-  exit_code: run.exit_code,
+const runNews = (run: RunRow): News => ({
+  type: `skein.run.${run.state}`,
+  subject: run.run_id,
+  data: {
+    run_id: run.run_id,
+    task_id: run.task_id,
+    attempt: run.attempt,
+    device: run.device,
+    state: run.state,
+    reason: run.reason,
+    exit_code: run.exit_code,
+  },
 })
 
 /** Cuts a list into parts whose JSON fits in one message each. */
-const inMessages = <T>(list: readonly T[]): T[][] => {
+const inMessages = <T>(list: readonly T[], textOf: (one: T) => string): T[][] => {
   const parts: T[][] = []
   let part: T[] = []
   let bytes = 0
   for (const one of list) {
-    const size = Buffer.byteLength(JSON.stringify(one)) + 1
+    const size = list.length === 1 ? 0 : Buffer.byteLength(textOf(one)) + 1 // one alone goes as it is
     if (part.length > 0 && bytes + size > maxOutputBytes * 0.75) {
       parts.push(part)
       part = []

@@ -2,12 +2,15 @@ import type { Chance } from '../base/chance.ts'
 import type { Clock } from '../base/clock.ts'
 import type { GroupCommit } from '../base/group-commit.ts'
 import type { Log } from '../base/log.ts'
-import type { DeviceState, Heartbeat, Hello, LogChunk, RunReport } from '../schemas/exchange.ts'
+import { thumbprintOf } from '../base/p256.ts'
+import type { DeviceState, Heartbeat, Hello, RunReport } from '../schemas/exchange.ts'
+import type { LogMessage } from '../schemas/log-message.ts'
 import { createAcknowledgements } from './acknowledgements.ts'
 import type { Effects } from './effects.ts'
 import type { Execution } from './execution.ts'
+import type { Fetching } from './fetching.ts'
 import type { Fleet, FleetDevice } from './fleet.ts'
-import { createReconciliation } from './reconciliation.ts'
+import { createReconciliation, type WelcomeCredentials } from './reconciliation.ts'
 import type { Store } from './store/store.ts'
 
 export interface ExchangeDeps {
@@ -15,14 +18,19 @@ export interface ExchangeDeps {
   fleet: Fleet
   effects: Effects
   execution: Execution
+  fetching: Fetching
   commits: GroupCommit
   logCommits: GroupCommit
   clock: Clock
   chance: Chance
   log: Log
   heartbeatMs: number
-  /** A device has seen a higher epoch than ours: we were restored from a backup and go one above it. */
-  raiseEpoch: (above: number) => void
+  /** Our database is an old copy: of a run that a device does not name it cannot be told whether it ever ran. */
+  isFromOldCopy: () => boolean
+  /** What a welcome carries for the trust between the two. */
+  credentialsFor: (device: FleetDevice, hello: Hello) => WelcomeCredentials
+  /** A device has seen this epoch, and shows what was signed then: if it is higher than ours, we were restored from a backup. */
+  heardOfEpoch: (epoch: number, proof: unknown) => void
   /** A device may have room now. */
   roomFor: (device: string) => void
 }
@@ -32,9 +40,19 @@ export interface ExchangeDeps {
  * acknowledges what is committed. Whatever is old, foreign or out of order changes nothing and is answered with where we are.
  */
 export const createExchange = (deps: ExchangeDeps) => {
-  const { store, fleet, effects, execution, commits, logCommits, clock, log } = deps
+  const { store, fleet, effects, execution, fetching, commits, logCommits, clock, log } = deps
   const acks = createAcknowledgements({ store, fleet, effects, clock })
-  const reconcile = createReconciliation({ store, fleet, effects, execution, clock, log, heartbeatMs: deps.heartbeatMs })
+  const reconcile = createReconciliation({
+    store,
+    fleet,
+    effects,
+    execution,
+    clock,
+    log,
+    heartbeatMs: deps.heartbeatMs,
+    isFromOldCopy: deps.isFromOldCopy,
+    credentialsFor: deps.credentialsFor,
+  })
 
   const heard = (device: FleetDevice): void => {
     if (fleet.isSilent(device)) deps.roomFor(device.row.name)
@@ -42,46 +60,74 @@ export const createExchange = (deps: ExchangeDeps) => {
     device.row.last_seen_at = clock.now()
   }
 
+  /** A device has seen more of its logs acknowledged than is here: the database of logs was lost, or is an older copy. */
+  const fetchLost = (name: string, { acked = {} }: Hello): void => {
+    for (const [stream, seq] of Object.entries(acked)) {
+      const run = stream.startsWith('log:') ? stream.slice('log:'.length) : ''
+      if (store.logs.lastSeq(run) < seq && store.runs.get(run)?.device === name) fetching.ask(run, seq)
+    }
+  }
+
   return {
     hello: (name: string, hello: Hello): Promise<void> =>
-      commits.run(() => {
-        const now = clock.now()
-        if (!fleet.devices.has(name)) {
-          store.devices.join(name, now)
-          const row = store.devices.get(name)
-          if (row) fleet.enter(row)
-          effects.event('device', 'skein.device.joined', name, { device: name })
-        }
-        const device = fleet.devices.get(name)
-        if (!device) return
-        if (store.devices.isRetired(name, hello.journal)) return
-        if (device.row.journal === hello.journal && hello.session < device.row.session) return
-        if (device.row.journal !== null && device.row.journal !== hello.journal) reconcile.loseJournal(device, device.row.journal)
-        if (hello.epoch > 0) deps.raiseEpoch(hello.epoch)
+      commits
+        .run(() => {
+          const now = clock.now()
+          if (!fleet.devices.has(name)) {
+            // One that was removed comes back with a token made since, not with what it had on its way.
+            if (store.devices.get(name)?.removed === 1 && !store.tokens.ofSubject(name)) return
+            store.devices.join(name, now)
+            const row = store.devices.get(name)
+            if (row) fleet.enter(row)
+            effects.event('device', 'skein.device.joined', name, { device: name })
+          }
+          const device = fleet.devices.get(name)
+          if (!device) return
+          if (store.devices.isRetired(name, hello.journal)) return
+          if (device.row.journal === hello.journal && hello.session < device.row.session) return
+          const isSameSession = device.row.journal === hello.journal && hello.session === device.row.session
+          // What it was welcomed for last is what its commands carry: a late older hello must not bring back an older nonce.
+          if (isSameSession && device.nonce !== null && hello.mono_ms < device.helloMono) return
+          if (device.row.journal !== null && device.row.journal !== hello.journal)
+            reconcile.loseJournal(device, device.row.journal)
+          deps.heardOfEpoch(hello.epoch, hello.proof)
 
-        const cursor = device.row.journal === hello.journal ? device.row.cursor : 0
-        const row = {
-          ...device.row,
-          journal: hello.journal,
-          session: hello.session,
-          cursor,
-          labels: JSON.stringify(hello.labels),
-          capacity: hello.capacity,
-          version: hello.version,
-          last_seen_at: now,
-        }
-        store.devices.update(row)
-        fleet.setFacts(device, row)
-        heard(device)
-        const wasReady = device.isReady
-        device.isConnected = true
-        device.isReady = true
-        device.nonce = hello.nonce
-        if (!wasReady)
-          effects.event('device', 'skein.device.online', name, { device: name, state: 'online', session: hello.session })
-        effects.command(name, 'welcome', reconcile.welcome(device, hello))
-        deps.roomFor(name)
-      }),
+          const cursor = device.row.journal === hello.journal ? device.row.cursor : 0
+          const row = {
+            ...device.row,
+            journal: hello.journal,
+            session: hello.session,
+            cursor,
+            labels: JSON.stringify(hello.labels),
+            capacity: hello.capacity,
+            version: hello.version,
+            last_seen_at: now,
+            // Who shows keys first is believed: the broker has proved that the token is this device's. After that they stay.
+            sign_key: device.row.sign_key ?? (hello.identity ? JSON.stringify(hello.identity.sign) : null),
+            seal_key: device.row.seal_key ?? (hello.identity ? JSON.stringify(hello.identity.seal) : null),
+          }
+          store.devices.update(row)
+          fleet.setFacts(device, row)
+          heard(device)
+          const wasReady = device.isReady
+          device.isConnected = true
+          device.isReady = true
+          device.nonce = hello.nonce
+          device.helloMono = hello.mono_ms
+          device.keys = hello.keys
+          store.joinings.connected(name)
+          if (!wasReady)
+            effects.event('device', 'skein.device.online', name, { device: name, state: 'online', session: hello.session })
+          const welcome = reconcile.welcome(device, hello)
+          device.welcomedKeys = welcome.keys?.map(thumbprintOf)
+          effects.command(name, 'welcome', welcome)
+          deps.roomFor(name)
+        })
+        .then(() => {
+          // After the welcome that answers it, if there was one.
+          const device = fleet.devices.get(name)
+          if (device?.isReady && device.nonce === hello.nonce) fetchLost(name, hello)
+        }),
 
     report: (name: string, report: RunReport, bytes: number): Promise<void> =>
       commits
@@ -112,17 +158,20 @@ export const createExchange = (deps: ExchangeDeps) => {
           if (gap !== undefined) acks.owe(name, 'runs', bytes, gap)
         }),
 
-    chunk: (name: string, chunk: LogChunk, bytes: number): Promise<void> => {
+    chunk: (name: string, { head: chunk, records }: LogMessage, bytes: number): Promise<void> => {
       const device = fleet.devices.get(name)
       const lease = fleet.leases.get(chunk.source)
       const owner = lease?.run.device ?? store.runs.get(chunk.source)?.device
       if (!device || owner !== name || device.row.journal !== chunk.journal) return Promise.resolve()
       heard(device)
       if (lease) lease.namedAtMono = clock.mono()
-      const acknowledgedBefore = typeof chunk['acked'] === 'number' ? chunk['acked'] : 0
       return logCommits
-        .run(() => store.logs.append(name, chunk, acknowledgedBefore))
-        .then(({ gap }) => acks.owe(name, `log:${chunk.source}`, bytes, gap))
+        .run(() => store.logs.append(name, chunk, records))
+        .then(({ gap, leftHole }) => {
+          // What came once more was acknowledged long ago.
+          if (chunk.again === undefined) acks.owe(name, `log:${chunk.source}`, bytes, gap)
+          fetching.took(chunk, leftHole)
+        })
     },
 
     heartbeat: (name: string, beat: Heartbeat): void => {
@@ -169,6 +218,14 @@ export const createExchange = (deps: ExchangeDeps) => {
         .catch((error: unknown) => log.error({ err: error, device: name }, 'cannot store that a device went offline'))
     },
 
+    /** What could not be stored was not acknowledged: all that are there say hello, and send it again at once. */
+    startOver: (): void => {
+      for (const device of fleet.devices.values()) {
+        if (!device.isConnected) continue
+        device.isReady = false
+        acks.askHello(device.row.name)
+      }
+    },
     close: acks.close,
   }
 }

@@ -122,9 +122,30 @@ export const createExecution = ({ store, fleet, effects, clock, chance, heartbea
     }
   }
 
+  /** Begins the newest attempt of a task, which is stored already as dispatched to this device. */
+  const startRun = (task: TaskRow, part: Pick<QueueRow, 'lane' | 'tries' | 'expires_at'>, device: FleetDevice): void => {
+    const run = newRun({
+      run_id: runIdOf(task.task_id, task.attempt),
+      task_id: task.task_id,
+      attempt: task.attempt,
+      device: device.row.name,
+      journal: device.row.journal,
+      lane: part.lane,
+      tries: part.tries + 1,
+      dispatched_at: clock.now(),
+      start_before: part.expires_at,
+    })
+    store.runs.insert(run)
+    effects.runChanged(run)
+    effects.taskChanged(task)
+    fleet.hold(run, bodyOf(task).options)
+    effects.order(run.device, orderOf(run, task))
+  }
+
   return {
     endPart,
     end,
+    startRun,
     renew: (lease: Lease): void => {
       lease.namedAtMono = clock.mono()
     },
@@ -134,23 +155,9 @@ export const createExecution = ({ store, fleet, effects, clock, chance, heartbea
       fleet.addWaiting(waiting.lane, -1)
       const task = store.tasks.get(waiting.task_id)
       if (!task || isTaskOver(task.state)) return
-      const attempt = task.attempt + 1
-      const run = newRun({
-        run_id: runIdOf(task.task_id, attempt),
-        task_id: task.task_id,
-        attempt,
-        device: device.row.name,
-        journal: device.row.journal,
-        lane: waiting.lane,
-        tries: waiting.tries + 1,
-        dispatched_at: clock.now(),
-        start_before: waiting.expires_at,
-      })
-      store.runs.insert(run)
-      effects.runChanged(run)
-      fleet.hold(run, bodyOf(task).options)
-      saveTask({ ...task, attempt, device: run.device, reason: null, state: taskTransition(task.state, { kind: 'dispatch' }) })
-      effects.order(run.device, orderOf(run, task))
+      const dispatched = { ...task, ...onDevice(task, device) }
+      store.tasks.update(dispatched)
+      startRun(dispatched, waiting, device)
     },
 
     /** A task that waits here runs on a device already, as a restored database must be told: it does not wait any more. Gives where it waited. */
@@ -244,6 +251,13 @@ export const createExecution = ({ store, fleet, effects, clock, chance, heartbea
     },
 
     /** What must have started by now and has not. */
+    /** Ends what waits for a device that will not come. */
+    drop: (waiting: QueueRow, reason: string): void => {
+      store.queue.remove(waiting.id)
+      if (waiting.due_at === null) fleet.addWaiting(waiting.lane, -1)
+      const task = store.tasks.get(waiting.task_id)
+      if (task && !isTaskOver(task.state)) endPart(task, 'rejected', reason, null)
+    },
     expire: (waiting: QueueRow): void => {
       store.queue.remove(waiting.id)
       if (waiting.due_at === null) fleet.addWaiting(waiting.lane, -1)
@@ -253,3 +267,11 @@ export const createExecution = ({ store, fleet, effects, clock, chance, heartbea
   }
 }
 export type Execution = ReturnType<typeof createExecution>
+
+/** What of a task changes when a device gets it. */
+export const onDevice = (task: Pick<TaskRow, 'attempt' | 'state'>, device: FleetDevice) => ({
+  attempt: task.attempt + 1,
+  device: device.row.name,
+  reason: null,
+  state: taskTransition(task.state, { kind: 'dispatch' }),
+})

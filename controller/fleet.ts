@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import { type Options, optionDefaults } from '../schemas/task.ts'
-import { isInLane, type Lane, readLane } from './core/lanes.ts'
+import { createRooms } from './rooms.ts'
 import type { DeviceRow } from './store/devices.ts'
 import type { RunRow } from './store/runs.ts'
 import type { Store } from './store/store.ts'
@@ -14,6 +14,12 @@ export interface FleetDevice {
   /** It has said hello to this controller in its present session and was welcomed: it can be given work. */
   isReady: boolean
   nonce: string | null
+  /** When, on its own monotonic clock, it said that hello: an older one that arrives late is void. */
+  helloMono: number
+  /** Thumbprints of the controller keys that it believes, if its hello said so. */
+  keys: readonly string[] | undefined
+  /** Those that its last welcome named. */
+  welcomedKeys: readonly string[] | undefined
   heardAtMono: number
   /** The `mono_ms` of its last heartbeat that wanted an answer. */
   heardBeat: number | null
@@ -42,7 +48,8 @@ export const createFleet = (store: Store, clock: Clock, silentAfterMs: number) =
   const devices = new Map<string, FleetDevice>()
   const leases = new Map<string, Lease>()
   const waiting = new Map<string, number>()
-  const lanes = new Map<string, Lane>()
+  /** Those of the lanes in `waiting` that have a selector. */
+  const waitingSelectors = new Set<string>()
 
   const enter = (row: DeviceRow): FleetDevice => {
     const device: FleetDevice = {
@@ -51,12 +58,16 @@ export const createFleet = (store: Store, clock: Clock, silentAfterMs: number) =
       isConnected: false,
       isReady: false,
       nonce: null,
+      helloMono: 0,
+      keys: undefined,
+      welcomedKeys: undefined,
       heardAtMono: clock.mono(),
       heardBeat: null,
       metrics: null,
       live: new Set(),
     }
     devices.set(row.name, device)
+    rooms.noteFacts(device)
     return device
   }
 
@@ -70,12 +81,31 @@ export const createFleet = (store: Store, clock: Clock, silentAfterMs: number) =
       sends: 1,
     }
     leases.set(run.run_id, lease)
-    devices.get(run.device)?.live.add(run.run_id)
+    const device = devices.get(run.device)
+    if (device) {
+      device.live.add(run.run_id)
+      rooms.noteTurn(device)
+    }
     return lease
   }
 
   /** Nothing was heard of it for so long that its runs are in doubt: work for it would only be lost with them. */
   const isSilent = (device: FleetDevice): boolean => clock.mono() - device.heardAtMono >= silentAfterMs
+
+  const freeOf = (device: FleetDevice): number =>
+    device.isReady && !device.row.drained && !isSilent(device) ? device.row.capacity - device.live.size : 0
+
+  const rooms = createRooms(devices, freeOf)
+
+  const setWaiting = (lane: string, count: number): void => {
+    if (count > 0) {
+      waiting.set(lane, count)
+      if (lane.startsWith('?')) waitingSelectors.add(lane)
+    } else {
+      waiting.delete(lane)
+      waitingSelectors.delete(lane)
+    }
+  }
 
   return {
     devices,
@@ -83,9 +113,14 @@ export const createFleet = (store: Store, clock: Clock, silentAfterMs: number) =
     waiting,
     enter,
     hold,
+    /** It was removed. */
+    leave: (name: string): void => {
+      devices.delete(name)
+    },
     release: (run: RunRow): void => {
       leases.delete(run.run_id)
-      devices.get(run.device)?.live.delete(run.run_id)
+      const device = devices.get(run.device)
+      if (device?.live.delete(run.run_id)) rooms.noteRoom(device)
     },
     /** Reads everything from the store; what is known of connections stays. */
     reload: (): void => {
@@ -101,36 +136,35 @@ export const createFleet = (store: Store, clock: Clock, silentAfterMs: number) =
           known.live.clear()
         }
       }
+      rooms.reset()
       leases.clear()
       for (const run of store.runs.open()) {
         const task = store.tasks.get(run.task_id)
         hold(run, task ? bodyOf(task).options : {})
       }
       waiting.clear()
-      for (const [lane, count] of store.queue.lanes()) waiting.set(lane, count)
+      waitingSelectors.clear()
+      for (const [lane, count] of store.queue.lanes()) setWaiting(lane, count)
+      for (const device of devices.values()) rooms.noteRoom(device)
     },
     setFacts: (device: FleetDevice, row: DeviceRow): void => {
       device.row = row
       device.labels = withOwn(row)
+      rooms.noteFacts(device)
     },
     isSilent,
-    freeOf: (device: FleetDevice): number =>
-      device.isReady && !device.row.drained && !isSilent(device) ? device.row.capacity - device.live.size : 0,
-    addWaiting: (lane: string, count: number): void => {
-      const now = (waiting.get(lane) ?? 0) + count
-      if (now > 0) waiting.set(lane, now)
-      else waiting.delete(lane)
+    freeOf,
+    rooms,
+    addWaiting: (lane: string, count: number): void => setWaiting(lane, (waiting.get(lane) ?? 0) + count),
+    /** The lanes in which something waits that this device may take. */
+    lanesFor: (device: FleetDevice): string[] => {
+      if (waiting.size === 0) return []
+      const own = `=${device.row.name}`
+      const found = [...waitingSelectors].filter((lane) => rooms.isMember(lane, device))
+      if (waiting.has('*')) found.push('*')
+      if (waiting.has(own)) found.push(own)
+      return found
     },
-    lane: (lane: string): Lane => {
-      let known = lanes.get(lane)
-      if (!known) {
-        known = readLane(lane)
-        if (lanes.size > 10_000) lanes.clear()
-        lanes.set(lane, known)
-      }
-      return known
-    },
-    inLane: (lane: Lane, device: FleetDevice): boolean => isInLane(lane, { name: device.row.name, labels: device.labels }),
   }
 }
 export type Fleet = ReturnType<typeof createFleet>
@@ -138,5 +172,6 @@ export type Fleet = ReturnType<typeof createFleet>
 /** A device's labels: those it gave, and what the controller knows of it. */
 const withOwn = (row: DeviceRow): Record<string, string> => ({
   ...(JSON.parse(row.labels) as Record<string, string>), // stored from a checked hello
+  ...(JSON.parse(row.own_labels) as Record<string, string>), // stored from checked input
   ...(row.drained ? { drained: 'true' } : {}),
 })

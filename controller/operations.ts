@@ -3,18 +3,26 @@ import type { GroupCommit } from '../base/group-commit.ts'
 import { version } from '../base/version.ts'
 import { accepted, type Outcome, refused } from '../schemas/errors.ts'
 import { nearest, refusalOf } from '../schemas/faults.ts'
-import { type InputOf, isOperation, mayAsk, type OperationName, operationNames, operations } from '../schemas/operations.ts'
+import { instant } from '../schemas/ids.ts'
+import { isOperation, mayAsk, type OperationName, operationNames, operations } from '../schemas/operations.ts'
 import { maxOutputBytes } from '../schemas/request.ts'
 import { matches, parseSelector } from '../schemas/selector.ts'
 import { priorities, readTask } from '../schemas/task.ts'
 import { isTaskOver } from '../schemas/task-states.ts'
 import type { Ask, Asker } from './asking.ts'
 import type { Audit } from './audit.ts'
+import type { Effects } from './effects.ts'
 import type { Execution } from './execution.ts'
 import type { Fleet } from './fleet.ts'
+import type { Handlers } from './handlers.ts'
+import type { HostFacts } from './host-facts.ts'
 import type { Intake } from './intake.ts'
+import { badCursor, pageOf, readCursor } from './paging.ts'
+import { ReadFailed, type Reading } from './reading/reading.ts'
+import type { Retention } from './retention.ts'
 import type { Store } from './store/store.ts'
 import { bodyOf, type TaskRow } from './store/tasks.ts'
+import type { TaskLog } from './task-log.ts'
 import type { Views } from './views.ts'
 
 export interface OperationsDeps {
@@ -28,36 +36,43 @@ export interface OperationsDeps {
   audit: Audit
   clock: Clock
   epoch: () => number
+  reading: Reading
+  retention: Retention
+  effects: Effects
+  taskLog: TaskLog
+  /** Operations that live in files of their own. */
+  more: Omit<Handlers, OwnOperation>
+  /** A token has been used, for this or that. */
+  used: (jti: string) => void
+  /** Of the process and its files; what `status` tells of them. */
+  host: () => HostFacts
 }
 
-type Handlers = { [N in OperationName]: (asker: Asker, input: InputOf<N>) => Outcome<unknown> | Promise<Outcome<unknown>> }
+type OwnOperation =
+  | `task.${'submit' | 'list' | 'get' | 'cancel' | 'retry' | 'logs'}`
+  | 'device.list'
+  | 'device.get'
+  | 'retention.prune'
+  | 'system.status'
+
+type Refusal = ReturnType<typeof refused>
 
 /** Answers every operation of the table: checks who asks, reads the input, does it, commits. */
 export const createOperations = (deps: OperationsDeps): Ask => {
-  const { store, fleet, execution, intake, views, commits, audit, clock } = deps
+  const { store, fleet, execution, intake, views, commits, audit, clock, reading, retention, effects } = deps
 
-  const withTask = (id: string, use: (task: TaskRow) => Outcome<unknown>): Outcome<unknown> => {
+  const withTask = <R extends Outcome<unknown> | Promise<Outcome<unknown>>>(
+    id: string,
+    use: (task: TaskRow) => R,
+  ): R | Refusal => {
     const task = store.tasks.get(id)
     return task
       ? use(task)
       : refused('not_found', `there is no task "${id}"`, [{ field: 'task_id', code: 'not_found', message: 'names no task' }])
   }
 
-  /** Pages of what is listed by `n`: as many as are asked for and fit in a message. */
-  const page = <T>(rows: readonly T[], limit: number, show: (row: T) => unknown, cursorOf: (row: T) => number) => {
-    const shown: unknown[] = []
-    let bytes = 0
-    for (const row of rows.slice(0, limit)) {
-      const one = show(row)
-      bytes += Buffer.byteLength(JSON.stringify(one)) + 1
-      if (shown.length > 0 && bytes > maxOutputBytes * 0.9) break
-      shown.push(one)
-    }
-    const last = rows[shown.length - 1]
-    return { shown, cursor: shown.length < rows.length && last !== undefined ? String(cursorOf(last)) : null }
-  }
-
   const handlers: Handlers = {
+    ...deps.more,
     'task.submit': (asker, raw) => {
       const read = readTask(raw)
       if (!read.ok) return read
@@ -65,21 +80,23 @@ export const createOperations = (deps: OperationsDeps): Ask => {
       return commits.run((): Outcome<unknown> => {
         const outcome = intake.submit(asker.subject, read.task, { door })
         if (!outcome.ok) return outcome
-        return accepted({ ...views.task(outcome.output.row), ...(outcome.output.isNew ? {} : { duplicate: true }) })
+        const { row, isNew, isPlaced } = outcome.output
+        return accepted({ ...(isPlaced ? views.taskAsIs(row) : views.task(row)), ...(isNew ? {} : { duplicate: true }) })
       })
     },
-    'task.list': (_, input) => {
+    'task.list': async (_, input) => {
       const before = input.cursor === undefined ? undefined : readCursor(input.cursor)
       if (before === null) return badCursor
-      const rows = store.tasks.list({
+      const filter = {
         ...input,
         rank: input.priority?.map((one) => priorities.indexOf(one)),
         since: input.since === undefined ? undefined : Date.parse(input.since),
         until: input.until === undefined ? undefined : Date.parse(input.until),
         before,
         limit: input.limit + 1,
-      })
-      const { shown, cursor } = page(rows, input.limit, views.task, (row) => row.n)
+      }
+      const rows = await reading.tasks(filter, maxOutputBytes)
+      const { shown, cursor } = pageOf(rows, input.limit, views.task, (row) => row.n)
       return accepted({ tasks: shown, cursor })
     },
     'task.get': (_, input) => {
@@ -109,36 +126,11 @@ export const createOperations = (deps: OperationsDeps): Ask => {
           if (!read.ok) return read
           const outcome = intake.submit(asker.subject, read.task, { retryOf: task.task_id })
           if (!outcome.ok) return outcome
-          return accepted({ ...views.task(outcome.output.row), ...(outcome.output.isNew ? {} : { duplicate: true }) })
+          const { row, isNew, isPlaced } = outcome.output
+          return accepted({ ...(isPlaced ? views.taskAsIs(row) : views.task(row)), ...(isNew ? {} : { duplicate: true }) })
         }),
       ),
-    'task.logs': (_, input) =>
-      withTask(input.task_id, (task) => {
-        const runs = store.runs.ofTask(task.task_id)
-        const run = input.run === undefined ? runs.at(-1) : runs.find((one) => one.run_id === input.run)
-        if (!run) {
-          if (input.run !== undefined) return refused('not_found', `task ${task.task_id} has no run "${input.run}"`)
-          return accepted({ run: null, device: null, records: [], next: input.after, complete: isTaskOver(task.state) })
-        }
-        const records = store.logs.read(run.run_id, input.after, input.limit, maxOutputBytes * 0.9)
-        const stored = store.logs.extent(run.run_id)
-        const ended = run.log === null ? stored : (JSON.parse(run.log) as typeof stored) // stored from a checked report
-        const isLost = run.ended_at !== null && fleet.devices.get(run.device)?.row.journal !== run.journal
-        // The rest was on a device that no longer has its memory: the hole is shown where the lines would be.
-        if (isLost && ended.last_seq > stored.last_seq && (records.at(-1)?.[0] ?? input.after) === stored.last_seq) {
-          const hole = {
-            from: stored.last_seq + 1,
-            to: ended.last_seq,
-            lines: ended.lines - stored.lines,
-            bytes: ended.bytes - stored.bytes,
-          }
-          records.push([ended.last_seq, run.ended_at ?? 0, 's', { dropped: { ...hole, reason: 'journal_lost' } }])
-        }
-        const next = records.at(-1)?.[0] ?? input.after
-        // A cancel that is not confirmed may still bring output.
-        const complete = run.ended_at !== null && run.confirmed !== 0 && next >= Math.max(ended.last_seq, stored.last_seq)
-        return accepted({ run: run.run_id, device: run.device, state: run.state, records, next, complete })
-      }),
+    'task.logs': (_, input) => withTask(input.task_id, (task) => deps.taskLog(task, input)),
     'device.list': (_, input) => {
       const selector = parseSelector(input.selector ?? '')
       if (input.selector && !selector.ok) {
@@ -151,14 +143,13 @@ export const createOperations = (deps: OperationsDeps): Ask => {
       const wanted = [...fleet.devices.values()]
         .sort((a, b) => b.row.joined_at - a.row.joined_at || (a.row.name < b.row.name ? -1 : 1))
         .filter((device) => !input.selector || (selector.ok && matches(selector.requirements, device.labels)))
-        .map((device) => views.device(device))
-        .filter((device) => !input.state || input.state.includes(device.state))
+        .filter((device) => !input.state || input.state.includes(views.stateOf(device)))
         .map((device, index) => ({ device, index }))
         .slice(start)
-      const { shown, cursor } = page(
+      const { shown, cursor } = pageOf(
         wanted,
         input.limit,
-        ({ device }) => device,
+        ({ device }) => views.device(device),
         ({ index }) => index + 1,
       )
       return accepted({ devices: shown, cursor })
@@ -167,22 +158,46 @@ export const createOperations = (deps: OperationsDeps): Ask => {
       const device = fleet.devices.get(input.device)
       return device ? accepted(views.device(device)) : refused('not_found', `no device named "${input.device}" has joined`)
     },
-    'system.status': () => {
-      const devices: Record<string, number> = { online: 0, stale: 0, offline: 0 }
-      for (const device of fleet.devices.values()) {
-        const { state } = views.device(device)
-        devices[state] = (devices[state] ?? 0) + 1
-      }
-      const { depth, oldest } = store.queue.depth()
+    'retention.prune': async (asker, input) => {
+      const ageMs = input.older_than_seconds === undefined ? retention.policy.taskAgeMs : input.older_than_seconds * 1000
+      const before = Math.max(0, clock.now() - ageMs)
+      const tasks = await reading.endedBefore(before)
+      const facts = { tasks, before: instant(before), dry_run: input.dry_run }
+      if (input.dry_run) return accepted(facts)
+      // It takes its time, and nobody has to wait for it.
+      void retention.sweep(before)
+      return commits.run(() => {
+        effects.event('audit', 'skein.audit.pruned', asker.subject, {
+          subject: asker.subject,
+          operation: 'retention.prune',
+          ...facts,
+        })
+        return accepted(facts)
+      })
+    },
+    'system.status': async () => {
+      const { tasks, queue } = await reading.overview()
+      const { depth, oldest } = queue
       return accepted({
         version,
         fleet: deps.fleetName,
         epoch: deps.epoch(),
-        tasks: store.tasks.counts(),
-        devices,
+        at: instant(clock.now()),
+        ...deps.host(),
+        tasks,
+        devices: views.presence(),
         queue: { depth, oldest_seconds: oldest === null ? null : Math.max(0, (clock.now() - oldest) / 1000) },
       })
     },
+  }
+
+  const performed = async (name: OperationName, asker: Asker, input: unknown): Promise<Outcome<unknown>> => {
+    try {
+      return await handlers[name](asker, input as never) // parsed by the schema of the same name
+    } catch (error) {
+      if (error instanceof ReadFailed) return refused('unavailable', error.message)
+      throw error
+    }
   }
 
   return async (asker, name, input) => {
@@ -191,11 +206,16 @@ export const createOperations = (deps: OperationsDeps): Ask => {
       const near = nearest(name, operationNames)
       return refused('unknown_operation', `there is no operation "${name}"${near ? `, did you mean "${near}"?` : ''}`)
     }
-    const role = store.tokens.ofSubject(asker.subject)?.role
+    const token = store.tokens.ofSubject(asker.subject)
+    // A device may come with an expired token for a new one, which it then has to sign for.
+    const holds = token && (token.expires_at > clock.now() || name === 'device.renew')
+    const role = holds ? token.role : undefined
+    // Which of several a device has it says in its hello.
+    if (holds && token.role !== 'device') deps.used(token.jti)
     if (role === undefined || !mayAsk(role, name)) {
       const message =
         role === undefined
-          ? `"${asker.subject}" has no token here`
+          ? `"${asker.subject}" has no token here that holds`
           : `role ${role} may not ask for ${name}; ${operations[name].role} may`
       if (role !== undefined || asker.door === 'mqtt') audit(asker.subject, name, 'forbidden')
       return refused('forbidden', message)
@@ -205,14 +225,8 @@ export const createOperations = (deps: OperationsDeps): Ask => {
       const shape = operations[name].input
       return refusalOf(name, parsed.error, 'shape' in shape ? Object.keys(shape.shape) : [])
     }
-    const outcome = await handlers[name](asker, parsed.data as never) // parsed by the schema of the same name
+    const outcome = await performed(name, asker, parsed.data)
     if (!outcome.ok && operations[name].http.method !== 'get') audit(asker.subject, name, outcome.error.code)
     return outcome
   }
 }
-
-const badCursor = refused('invalid', 'cursor: is not one that was given out', [
-  { field: 'cursor', code: 'invalid_cursor', message: 'is not one that was given out' },
-])
-
-const readCursor = (text: string): number | null => (/^\d{1,15}$/.test(text) ? Number(text) : null)

@@ -19,10 +19,16 @@ export interface ReconciliationDeps {
   clock: Clock
   log: Log
   heartbeatMs: number
+  isFromOldCopy: () => boolean
+  credentialsFor: (device: FleetDevice, hello: Hello) => WelcomeCredentials
 }
 
+/** The part of a welcome that trust rests on: the keys that hold, the epoch as it was signed, and a new token when it is time. */
+export type WelcomeCredentials = Pick<Welcome, 'keys' | 'proof' | 'token'>
+
 /** What a hello brings about: device and controller compare what each knows of the other's runs. Runs inside a transaction. */
-export const createReconciliation = ({ store, fleet, effects, execution, clock, log, heartbeatMs }: ReconciliationDeps) => {
+export const createReconciliation = (deps: ReconciliationDeps) => {
+  const { store, fleet, effects, execution, clock, log, heartbeatMs, isFromOldCopy } = deps
   const adopt = createAdoption({ store, fleet, effects, execution, clock })
 
   /** The device has a new memory: nothing that the old one had will ever be heard of again, and must not be sent again. */
@@ -69,6 +75,8 @@ export const createReconciliation = ({ store, fleet, effects, execution, clock, 
       const lease = fleet.leases.get(id)
       if (!lease) continue
       if (lease.run.cancel_requested_at !== null) cancels.push(id)
+      else if (!has.has(id) && isFromOldCopy() && !isRunOver(lease.run.state))
+        execution.end(lease.run, 'lost', 'restored: it may have run since the backup was made', null)
       else if ((!has.has(id) || ended.has(id)) && !isRunOver(lease.run.state)) execution.orderAgain(lease.run)
     }
     const cursors: Record<string, number> = {}
@@ -82,6 +90,7 @@ export const createReconciliation = ({ store, fleet, effects, execution, clock, 
       cancels: [...new Set(cancels)],
       heartbeat_seconds: heartbeatMs / 1000,
       revision: 0,
+      ...deps.credentialsFor(device, hello),
     }
   }
 

@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts'
-import type { Device } from '../schemas/device.ts'
+import type { Device, DevicePresence } from '../schemas/device.ts'
 import { instant } from '../schemas/ids.ts'
 import { maxOutputBytes } from '../schemas/request.ts'
 import { isRunOver } from '../schemas/run-states.ts'
@@ -15,11 +15,16 @@ const time = (ms: number | null): string | null => (ms === null ? null : instant
 
 /** How rows are shown. */
 export const createViews = (store: Store, fleet: Fleet, clock: Clock) => {
-  const taskView = (row: TaskRow): Task => ({
+  const taskView = (row: TaskRow): Task => {
+    // A fan-out of which a part still waits says so too.
+    const mayWait = row.state === 'queued' || (row.state === 'active' && row.open > 1)
+    return taskAsIs(mayWait ? { ...row, reason: waitingReason(row) } : row)
+  }
+
+  const taskAsIs = (row: TaskRow): Task => ({
     task_id: row.task_id,
     state: row.state,
-    // A fan-out of which a part still waits says so too.
-    reason: row.state === 'queued' || (row.state === 'active' && row.open > 1) ? waitingReason(row) : row.reason,
+    reason: row.reason,
     device: row.device,
     attempt: row.attempt,
     exit_code: row.exit_code,
@@ -42,12 +47,16 @@ export const createViews = (store: Store, fleet: Fleet, clock: Clock) => {
       drained: device.row.drained === 1,
       free: fleet.freeOf(device),
     }))
-    const why = whyWaiting(fleet.lane(first.lane), first.due_at, candidates)
+    const why = whyWaiting(fleet.rooms.lane(first.lane), first.due_at, candidates)
     return row.reason && first.tries > 0 ? `${row.reason}; ${why}` : why
   }
 
+  const stateOf = (device: FleetDevice): DevicePresence => presenceOf(device.isConnected, clock.mono() - device.heardAtMono)
+
   return {
     task: taskView,
+    /** With the reason that stands in the row: the queue is not looked at. */
+    taskAsIs,
     /** The task with its runs and their history: those after an attempt, as many as fit in a message with it. */
     taskInFull: (row: TaskRow, afterAttempt = 0) => {
       const task = taskView(row)
@@ -69,9 +78,16 @@ export const createViews = (store: Store, fleet: Fleet, clock: Clock) => {
         cursor,
       }
     },
+    stateOf,
+    /** How many devices there are in each state. */
+    presence: (): Record<DevicePresence, number> => {
+      const counts: Record<DevicePresence, number> = { online: 0, stale: 0, offline: 0 }
+      for (const device of fleet.devices.values()) counts[stateOf(device)] += 1
+      return counts
+    },
     device: (device: FleetDevice): Device => {
       const silentMs = clock.mono() - device.heardAtMono
-      const state = presenceOf(device.isConnected, silentMs)
+      const state = stateOf(device)
       return {
         device: device.row.name,
         state,

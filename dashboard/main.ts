@@ -1,30 +1,22 @@
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { readFileSync } from 'node:fs'
+import { systemClock } from '../base/clock.ts'
+import { openHttpDoors } from '../base/http-doors.ts'
+import { httpListenOf } from '../base/http-settings.ts'
 import { tellParent } from '../base/parent.ts'
 import { runPart } from '../base/part.ts'
-import { plainBindOf } from '../base/plain-bind.ts'
 import { forwardTo } from './server/forward.ts'
 
 process.title = 'skein dashboard'
 
 /** The root of the dashboard apart: the front door at the HTTP port. REST goes through to the controller. */
-await runPart('dashboard', async (config, log) => {
-  const bind = plainBindOf(config)
+void runPart('dashboard', async (config, log) => {
   const api = config.api_url ?? `http://127.0.0.1:${config.api_port}`
-  const server = createServer({ headersTimeout: 10_000, requestTimeout: 30_000 }, forwardTo(api))
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(config.http_port, bind, resolve)
-  })
-  const { port } = server.address() as AddressInfo // it listens on TCP, so this is not the name of a pipe
-  const http = `http://${bind.includes(':') ? `[${bind}]` : bind}:${port}`
-  tellParent({ kind: 'ready', http })
-  log.info({ http, api }, 'dashboard is ready')
-  return {
-    close: () =>
-      new Promise<void>((resolve) => {
-        server.close(() => resolve())
-        server.closeAllConnections()
-      }),
-  }
+  const ca = config.tls_ca === undefined ? undefined : readFileSync(config.tls_ca, 'utf8')
+  const listen = httpListenOf(config, config.http_port, config.https_port)
+  const doors = await openHttpDoors(listen, forwardTo(api, ca), { log, clock: systemClock })
+  process.on('SIGHUP', () => void doors.reloadCertificate())
+  const urls = { http: doors.http.url, ...(doors.https ? { https: doors.https.url } : {}) }
+  tellParent({ kind: 'ready', ...urls })
+  log.info({ ...urls, api }, 'dashboard is ready')
+  return { close: doors.close }
 })

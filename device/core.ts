@@ -1,10 +1,17 @@
 import type { Bus } from '../base/bus.ts'
 import type { Chance } from '../base/chance.ts'
 import type { Clock } from '../base/clock.ts'
+import { isDamage } from '../base/damage.ts'
+import { touch } from '../base/database.ts'
 import { startGroupCommit } from '../base/group-commit.ts'
 import type { Log } from '../base/log.ts'
+import { createRecovery } from '../base/recovery.ts'
+import type { Hello } from '../schemas/exchange.ts'
+import type { DeviceIdentity } from './identity.ts'
 import type { Journal } from './journal.ts'
 import { createLink } from './link.ts'
+import type { Segments } from './logs/segments.ts'
+import { createShelf } from './logs/shelf.ts'
 import type { Runner } from './runner.ts'
 import { createSupervisor } from './supervisor.ts'
 
@@ -14,25 +21,57 @@ export interface DeviceCoreDeps {
   bus: Bus
   journal: Journal
   runner: Runner
+  segments: Segments
   clock: Clock
   chance: Chance
   log: Log
   boot: string
+  pinned: () => readonly string[]
+  identity?: DeviceIdentity | undefined
+  renewed?: (sealed: string) => void
+  /** The token in use, for the hello. */
+  token?: () => Hello['token']
   version: string
   labels: () => Record<string, string>
   capacity: number
   metrics: () => Record<string, unknown>
   spoolBudget: () => number
+  /** The journal is broken, and cannot be gone on with. */
+  damaged?: (error: unknown) => void
 }
 
 /** A device over its journal, its runner and its bus: what a daemon is, and what a simulation runs by the dozen. */
 export const createDeviceCore = (deps: DeviceCoreDeps) => {
   const { journal, clock, log, boot } = deps
-  const commits = startGroupCommit(journal.db, clock, {
-    failed: (error) => {
-      log.error({ err: error }, 'cannot write the journal')
-      journal.forgetUncommitted()
+  const recovery = createRecovery({
+    clock,
+    probe: () => commits.run(() => undefined),
+    recovered: () => {
+      log.warn('the journal can be written again')
+      link.startOver()
     },
+  })
+  const commits = startGroupCommit(journal.db, clock, {
+    before: () => {
+      if (recovery.isFailing()) touch(journal.db)
+    },
+    committed: recovery.succeeded,
+    failed: (error) => {
+      if (isDamage(error)) return deps.damaged?.(error)
+      log.error({ err: error }, 'cannot write the journal')
+      recovery.failed()
+      journal.forgetUncommitted()
+      shelf.forgetUncommitted()
+    },
+  })
+  const shelf = createShelf({
+    segments: deps.segments,
+    journal,
+    clock,
+    now: () => link.controllerNow(),
+    budget: deps.spoolBudget,
+    changed: (run) => supervisor.logChanged(run),
+    report: (error) => log.error({ err: error }, 'cannot write the spool; programs that write wait'),
   })
   const supervisor = createSupervisor({
     device: deps.name,
@@ -46,18 +85,23 @@ export const createDeviceCore = (deps: DeviceCoreDeps) => {
     controllerNow: () => link.controllerNow(),
     wake: () => link.wake(),
     isFlowing: () => link.isFlowing(),
-    spoolBudget: deps.spoolBudget,
+    shelf,
   })
   const link = createLink({
     fleet: deps.fleet,
     device: deps.name,
     bus: deps.bus,
     journal,
+    shelf,
     commits,
     clock,
     chance: deps.chance,
     log,
     boot,
+    pinned: deps.pinned,
+    identity: deps.identity,
+    ...(deps.renewed ? { renewed: deps.renewed } : {}),
+    ...(deps.token ? { token: deps.token } : {}),
     version: deps.version,
     labels: deps.labels,
     capacity: deps.capacity,
@@ -70,7 +114,14 @@ export const createDeviceCore = (deps: DeviceCoreDeps) => {
     acknowledged: supervisor.acknowledged,
   })
 
+  /** How much of its streams the controller has not acknowledged. */
+  const unacknowledged = () => {
+    const { last, acked } = journal.stream('runs')
+    return { streams: shelf.unsent().length + (acked < last ? 1 : 0), log_bytes: shelf.unacknowledgedBytes() }
+  }
+
   return {
+    unacknowledged,
     start: async (): Promise<void> => {
       supervisor.recover()
       await link.start()
@@ -86,13 +137,17 @@ export const createDeviceCore = (deps: DeviceCoreDeps) => {
     },
     /** Says that the device leaves. */
     farewell: (): void => {
+      recovery.close()
       link.close('shutdown')
       supervisor.release()
+      shelf.release()
     },
     /** The daemon goes without a word and without touching what runs. */
     abandon: (): void => {
+      recovery.close()
       link.abandon()
       supervisor.release()
+      shelf.release()
     },
   }
 }

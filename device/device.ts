@@ -1,17 +1,25 @@
 import { mkdirSync, statfsSync } from 'node:fs'
 import { systemChance } from '../base/chance.ts'
 import { every, sleep, systemClock } from '../base/clock.ts'
+import { isDamage, suspect } from '../base/damage.ts'
 import type { Log } from '../base/log.ts'
+import { startLoopDelay } from '../base/loop-delay.ts'
+import { openMetricsDoor } from '../base/metrics-door.ts'
 import { startMqttBus } from '../base/mqtt-bus.ts'
 import { devicePathsIn } from '../base/paths.ts'
+import { claimsIn } from '../base/token-claims.ts'
 import { version } from '../base/version.ts'
 import { deviceClientId } from '../schemas/client-ids.ts'
 import { instant } from '../schemas/ids.ts'
 import { topicOf } from '../schemas/topics.ts'
 import { createDeviceCore } from './core.ts'
 import { hostMetricsOf, readHostFacts } from './host-metrics.ts'
-import { openJournal } from './journal.ts'
+import { openIdentity } from './identity.ts'
+import { openSoundJournal } from './journal.ts'
 import { openLocalSocket } from './local-socket.ts'
+import { openSegments } from './logs/segments.ts'
+import { deviceMetrics } from './metrics.ts'
+import { startRenewal } from './renewal.ts'
 import { startProcessRunner } from './runners/process.ts'
 import { readBootId } from './runners/process-table.ts'
 
@@ -20,12 +28,23 @@ export interface DeviceOptions {
   fleet: string
   folder: string
   url: string
+  /** What it logs in at the broker with; asked for every connect. */
+  password: () => string
   token: () => string
+  /** The certificate authority of the broker, as PEM, if it is not one that the system knows. */
+  ca: string | undefined
+  /** Where a new token goes; undefined if the token was given by value. */
+  tokenFile: string | undefined
+  /** The thumbprint of the controller's key, if the token does not name it. */
+  controllerKey: string | undefined
   labels: Record<string, string>
   capacity: number
   spoolMb: number
+  metricsPort: number | undefined
   env: Readonly<Record<string, string | undefined>>
   log: Log
+  /** The journal cannot be used any more: the daemon must be started again. */
+  broken: () => void
 }
 
 /** How long a device that ends waits for its last results to be acknowledged; they are in its journal anyway. */
@@ -37,13 +56,16 @@ export const startDevice = async (options: DeviceOptions) => {
   const clock = systemClock
   const paths = devicePathsIn(options.folder)
   mkdirSync(paths.runs, { recursive: true, mode: 0o700 })
-  const journal = openJournal(paths.journal)
+  const { journal, damage } = openSoundJournal(paths.journal, Date.now())
+  if (damage !== null) log.error({ found: damage }, 'the journal is damaged')
   const runner = startProcessRunner({ folder: paths.runs, clock, log, env: options.env })
+  const segments = openSegments(paths.spool)
   const bus = startMqttBus({
     url: options.url,
     clientId: deviceClientId(fleet, name),
     username: name,
-    password: options.token,
+    password: options.password,
+    ...(options.ca === undefined ? {} : { ca: options.ca }),
     will: () => ({
       topic: topicOf(fleet, 'deviceState', { device: name }),
       payload: JSON.stringify({
@@ -60,6 +82,7 @@ export const startDevice = async (options: DeviceOptions) => {
     chance: systemChance,
   })
 
+  const identity = openIdentity(paths.identity)
   let budget = options.spoolMb * 1024 * 1024
   const measureRoom = (): void => {
     const { bavail, bsize } = statfsSync(options.folder)
@@ -70,52 +93,99 @@ export const startDevice = async (options: DeviceOptions) => {
 
   const facts = readHostFacts()
   const metrics = hostMetricsOf(options.folder)
+  const damaged = (error: unknown): void => {
+    suspect(paths.journal)
+    log.fatal({ err: error }, 'the journal is damaged; the next start begins a new one')
+    options.broken()
+  }
   const core = createDeviceCore({
     name,
     fleet,
     bus,
     journal,
     runner,
+    segments,
     clock,
     chance: systemChance,
     log,
     boot: readBootId(),
     version,
+    pinned: () => [claimsIn(options.token()).ctl, options.controllerKey].filter((one) => one !== undefined),
+    identity,
+    renewed: (sealed) => renewal.take(sealed),
+    token: () => (options.tokenFile === undefined ? undefined : tokenInUse(options.token())),
     labels: () => ({ ...facts, ...options.labels }),
     capacity: options.capacity,
     metrics,
     spoolBudget: () => budget,
+    damaged,
   })
+  const renewal = startRenewal({
+    fleet,
+    device: name,
+    url: options.url,
+    ca: options.ca,
+    token: options.token,
+    tokenFile: options.tokenFile,
+    identity,
+    trusted: core.link.trusted,
+    isWelcomed: core.link.isWelcomed,
+    clock,
+    log,
+  })
+  const delay = startLoopDelay({ log, everyMs: 50, warnMs: 250 })
+  const renderMetrics = (): string =>
+    deviceMetrics(
+      {
+        isConnected: bus.isConnected(),
+        running: core.supervisor.running().length,
+        capacity: options.capacity,
+        unacknowledgedStreams: core.unacknowledged().streams,
+        spooledBytes: core.unacknowledged().log_bytes,
+        host: metrics(),
+      },
+      delay,
+    )
+  const metricsDoor = options.metricsPort === undefined ? undefined : await openMetricsDoor(options.metricsPort, renderMetrics)
   const socket = await openLocalSocket(paths.socket, {
+    metrics: () => ({ text: renderMetrics() }),
     status: () => ({
       device: name,
       fleet,
       version,
+      ...(damage === null ? {} : { damage }),
       pid: process.pid,
       url: options.url,
       ...core.link.status(),
       ...(bus.isConnected() ? {} : { problem: bus.lastError() ?? null }),
       capacity: options.capacity,
       running: core.supervisor.runs(),
-      unacknowledged: { streams: journal.openStreams().length, log_bytes: journal.logBytes() },
+      unacknowledged: core.unacknowledged(),
       metrics: metrics(),
     }),
   })
   // It works without a controller: whatever is left is taken up before there is a connection.
-  core.start().catch((error: unknown) => log.error({ err: error }, 'cannot subscribe'))
+  core.start().catch((error: unknown) => {
+    if (isDamage(error)) damaged(error)
+    else log.error({ err: error }, 'cannot subscribe')
+  })
 
   const end = async (): Promise<void> => {
     measuring.cancel()
+    renewal.close()
+    await delay.close()
+    await metricsDoor?.close()
     await socket.close()
     await bus.close()
     await runner.close()
+    segments.close()
     journal.close()
   }
   return {
     /** Ends everything that runs, within its grace, and leaves. */
     shutdown: async (): Promise<void> => {
       await core.shutdown()
-      for (let waited = 0; waited < farewellMs && bus.isConnected() && journal.openStreams().length > 0; waited += 50)
+      for (let waited = 0; waited < farewellMs && bus.isConnected() && core.unacknowledged().streams > 0; waited += 50)
         await sleep(clock, 50)
       core.farewell()
       await sleep(clock, 20)
@@ -127,4 +197,10 @@ export const startDevice = async (options: DeviceOptions) => {
       await end()
     },
   }
+}
+
+/** What a hello tells of the token, so that the controller can see to a new one in time. */
+const tokenInUse = (token: string): { id: string; issued_at: number; expires_at: number } | undefined => {
+  const { jti, iat, exp } = claimsIn(token)
+  return jti === undefined || iat === undefined || exp === undefined ? undefined : { id: jti, issued_at: iat, expires_at: exp }
 }

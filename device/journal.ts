@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto'
+import { openSound } from '../base/damage.ts'
 import type { Db } from '../base/database.ts'
 import { openDatabase } from '../base/database.ts'
 import type { RunChange, RunOrder } from '../schemas/exchange.ts'
-import type { LogRecord } from '../schemas/log.ts'
 import first from './migrations/001.sql'
+import spool from './migrations/002.sql'
 
 export type StopReason = 'cancelled' | 'timed_out' | 'given_up' | 'superseded' | 'shutdown'
 
@@ -21,15 +22,11 @@ export interface JournalRun {
   ended_at: number | null
   result: string | null
   stop_for: StopReason | null
-  out_bytes: number
-  err_bytes: number
   log_seq: number
   lines: number
   bytes: number
   dropped_lines: number
   dropped_bytes: number
-  over_lines: number
-  over_bytes: number
   done: number
 }
 
@@ -44,7 +41,18 @@ export interface JournalRecord {
 /** The orders of a run; they were checked when they came. */
 export const ordersOf = (run: JournalRun): RunOrder => JSON.parse(run.orders) as RunOrder // stored from a RunOrder
 
-export const openJournal = (file: string) => createJournal(openDatabase(file, [{ number: 1, sql: first }], { exclusive: true }))
+export const journalMigrations = [
+  { number: 1, sql: first },
+  { number: 2, sql: spool },
+]
+
+export const openJournal = (file: string) => createJournal(openDatabase(file, journalMigrations, { exclusive: true }))
+
+/** Opens the journal; a broken one is set aside, and the device begins with a new memory, which the controller is told by its name. */
+export const openSoundJournal = (file: string, now: number) => {
+  const { db, damage } = openSound(file, journalMigrations, { exclusive: true, now })
+  return { journal: createJournal(db), damage }
+}
 
 /**
  * The device's memory: runs, and numbered streams of what the controller has not acknowledged. It does not commit: callers group
@@ -59,14 +67,14 @@ export const createJournal = (db: Db) => {
   const number = (key: string): number => Number(meta(key) ?? 0)
 
   const insertRun = db.prepare<JournalRun>(`
-    insert into run (run_id, task_id, attempt, state, orders, boot, accepted_at, heard_mono, started_mono, ended_at, result, stop_for, out_bytes, err_bytes, log_seq,
-      lines, bytes, dropped_lines, dropped_bytes, over_lines, over_bytes, done)
-    values (@run_id, @task_id, @attempt, @state, @orders, @boot, @accepted_at, @heard_mono, @started_mono, @ended_at, @result, @stop_for, @out_bytes, @err_bytes,
-      @log_seq, @lines, @bytes, @dropped_lines, @dropped_bytes, @over_lines, @over_bytes, @done)`)
+    insert into run (run_id, task_id, attempt, state, orders, boot, accepted_at, heard_mono, started_mono, ended_at, result, stop_for, log_seq,
+      lines, bytes, dropped_lines, dropped_bytes, done)
+    values (@run_id, @task_id, @attempt, @state, @orders, @boot, @accepted_at, @heard_mono, @started_mono, @ended_at, @result, @stop_for,
+      @log_seq, @lines, @bytes, @dropped_lines, @dropped_bytes, @done)`)
   const updateRun = db.prepare<JournalRun>(`
-    update run set state = @state, boot = @boot, started_mono = @started_mono, ended_at = @ended_at, result = @result, stop_for = @stop_for, out_bytes = @out_bytes,
-      err_bytes = @err_bytes, log_seq = @log_seq, lines = @lines, bytes = @bytes, dropped_lines = @dropped_lines,
-      dropped_bytes = @dropped_bytes, over_lines = @over_lines, over_bytes = @over_bytes, done = @done where run_id = @run_id`)
+    update run set state = @state, boot = @boot, started_mono = @started_mono, ended_at = @ended_at, result = @result, stop_for = @stop_for,
+      log_seq = @log_seq, lines = @lines, bytes = @bytes, dropped_lines = @dropped_lines,
+      dropped_bytes = @dropped_bytes, done = @done where run_id = @run_id`)
   const getRun = db.prepare<[string], JournalRun>('select * from run where run_id = ?')
   const openRuns = db.prepare<[], JournalRun>('select * from run where done = 0')
   const purgeRuns = db.prepare<[number]>('delete from run where done = 1 and ended_at < ?')
@@ -77,23 +85,12 @@ export const createJournal = (db: Db) => {
   const putStream = db.prepare<[string, number, number]>(
     'insert into stream (name, last, acked) values (?, ?, ?) on conflict (name) do update set last = excluded.last, acked = excluded.acked',
   )
-  const openStreams = db.prepare<[], { name: string; last: number; acked: number }>(
-    'select name, last, acked from stream where acked < last',
-  )
   const put = db.prepare<[string, number, number, number, number, number, string]>(
     'insert or replace into record (stream, seq, first, lines, bytes, size, body) values (?, ?, ?, ?, ?, ?, ?)',
   )
   const drop = db.prepare<[string, number]>('delete from record where stream = ? and seq <= ?')
   const after = db.prepare<[string, number, number], JournalRecord>(
     'select seq, first, lines, bytes, body from record where stream = ? and seq > ? order by seq limit ?',
-  )
-  const logBytes = db.prepare<[], { bytes: number | null }>(`select sum(size) as bytes from record where stream like 'log:%'`)
-  const streamBytes = db.prepare<[string], { bytes: number | null }>('select sum(size) as bytes from record where stream = ?')
-  const largest = db.prepare<[], { stream: string }>(
-    `select stream from record where stream like 'log:%' group by stream order by sum(size) desc limit 1`,
-  )
-  const oldest = db.prepare<[string], JournalRecord>(
-    'select seq, first, lines, bytes, body from record where stream = ? order by seq limit 64',
   )
   const unsentOf = db.prepare<[string], { body: string }>(
     `select body from record where stream = 'runs' and body like '%"' || ? || '"%'`,
@@ -129,8 +126,16 @@ export const createJournal = (db: Db) => {
       return session
     },
     epoch: (): number => number('epoch'),
-    setEpoch: (epoch: number): void => {
+    /** The highest epoch that was seen, and how the controller signed it. */
+    setEpoch: (epoch: number, proof: unknown): void => {
       setMeta.run('epoch', String(epoch))
+      setMeta.run('epoch_proof', JSON.stringify(proof ?? null))
+    },
+    epochProof: (): unknown => JSON.parse(meta('epoch_proof') ?? 'null'),
+    /** Thumbprints of the controller keys that the last welcome named. */
+    controllerKeys: (): string[] => meta('controller_keys')?.split(' ') ?? [],
+    setControllerKeys: (kids: readonly string[]): void => {
+      setMeta.run('controller_keys', kids.join(' '))
     },
     heardMono: (): number => number('heard_mono'),
     setHeardMono: (mono: number): void => {
@@ -154,7 +159,6 @@ export const createJournal = (db: Db) => {
     },
 
     stream: (name: string): Readonly<{ last: number; acked: number }> => stream(name),
-    openStreams: () => openStreams.all(),
     /** Numbers a change of a run and keeps it until it is acknowledged. Gives its number. */
     appendChange: (change: Omit<RunChange, 'seq'>): number => {
       const { last, acked } = stream('runs')
@@ -164,13 +168,8 @@ export const createJournal = (db: Db) => {
       save('runs', { last: seq, acked })
       return seq
     },
-    /** Keeps numbered records, as JSON, as one chunk of a log. */
-    appendLog: (run: string, chunk: JournalRecord): void => {
-      const name = `log:${run}`
-      const { acked } = stream(name)
-      put.run(name, chunk.seq, chunk.first, chunk.lines, chunk.bytes, Buffer.byteLength(chunk.body), chunk.body)
-      save(name, { last: chunk.seq, acked })
-    },
+    /** How far the controller has a log; its records lie in the spool. */
+    setAcked: (name: string, seq: number): void => save(name, { last: seq, acked: seq }),
     /** The controller has all up to `seq`. An older or impossible word changes nothing. */
     acknowledge: (name: string, seq: number): boolean => {
       const { last, acked } = stream(name)
@@ -184,51 +183,9 @@ export const createJournal = (db: Db) => {
     forgetUncommitted: (): void => streams.clear(),
     hasUnacknowledgedChange: (runId: string): boolean => unsentOf.get(runId) !== undefined,
 
-    logBytes: (): number => logBytes.get()?.bytes ?? 0,
-    unacknowledgedBytes: (name: string): number => streamBytes.get(name)?.bytes ?? 0,
-    /** Drops the oldest part of the largest log; one record in its place counts what is gone. Says how many bytes that freed. */
-    shed: (now: number): number => {
-      const name = largest.get()?.stream
-      if (name === undefined) return 0
-      const rows = oldest.all(name)
-      const head = rows[0]
-      const tail = rows.at(-1)
-      if (!head || !tail || rows.length < 2) return 0
-      let lines = 0
-      let bytes = 0
-      for (const row of rows) {
-        const before = droppedIn(row.body)
-        lines += row.lines + before.lines
-        bytes += row.bytes + before.bytes
-      }
-      const marker: LogRecord = [
-        tail.seq,
-        now,
-        's',
-        { dropped: { from: head.first, to: tail.seq, lines, bytes, reason: 'spool_full' } },
-      ]
-      const body = JSON.stringify([marker])
-      drop.run(name, tail.seq)
-      put.run(name, tail.seq, head.first, 0, 0, Buffer.byteLength(body), body)
-      return rows.reduce((sum, row) => sum + Buffer.byteLength(row.body), 0) - Buffer.byteLength(body)
-    },
     close: (): void => {
       db.close()
     },
   }
 }
 export type Journal = ReturnType<typeof createJournal>
-
-/** What the records of a chunk have counted as dropped: by an earlier shedding, or of a line that was too long. */
-const droppedIn = (body: string): { lines: number; bytes: number } => {
-  const sum = { lines: 0, bytes: 0 }
-  // Within a text the quotes would be escaped.
-  if (!body.includes('"dropped"')) return sum
-  for (const [, , , text] of JSON.parse(body) as LogRecord[]) {
-    // written by the run's log, or above
-    if (typeof text === 'string' || !('dropped' in text)) continue
-    sum.lines += text.dropped.lines
-    sum.bytes += text.dropped.bytes
-  }
-  return sum
-}

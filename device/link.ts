@@ -1,29 +1,31 @@
 import { doublingMs } from '../base/backoff.ts'
 import type { Bus, Message } from '../base/bus.ts'
 import type { Chance } from '../base/chance.ts'
-import type { Clock, Timer } from '../base/clock.ts'
+import type { Timer } from '../base/clock.ts'
 import type { GroupCommit } from '../base/group-commit.ts'
 import type { Log } from '../base/log.ts'
-import { type Ack, ControllerState, type DeviceState, type Hello, type RunOrder, type Welcome } from '../schemas/exchange.ts'
+import { thumbprintOf } from '../base/p256.ts'
+import { type Ack, ControllerState, type DeviceState, type RunOrder, type Welcome } from '../schemas/exchange.ts'
 import { instant } from '../schemas/ids.ts'
 import { filterOf, topicOf } from '../schemas/topics.ts'
 import { admit } from './admission.ts'
-import type { Journal } from './journal.ts'
+import { createHeartbeat } from './heartbeat.ts'
+import { type HelloSources, helloOf } from './hello.ts'
+import { createRefusals } from './refusals.ts'
 import { createSender } from './sender.ts'
+import { createTrust } from './trust.ts'
 
-export interface LinkDeps {
+export interface LinkDeps extends HelloSources {
   fleet: string
   device: string
   bus: Bus
-  journal: Journal
   commits: GroupCommit
-  clock: Clock
   chance: Chance
   log: Log
-  boot: string
-  version: string
-  labels: () => Record<string, string>
-  capacity: number
+  /** Thumbprints of controller keys to believe besides those that a welcome has named. */
+  pinned: () => readonly string[]
+  /** A new token has come, sealed to this device. */
+  renewed?: (sealed: string) => void
   metrics: () => Record<string, unknown>
   /** Runs that a heartbeat names. */
   running: () => string[]
@@ -38,29 +40,40 @@ export interface LinkDeps {
 }
 
 const helloWithinMs = 3000
-const rememberedIds = 4096
 
 /**
  * The device's half of the exchange: says hello until it is welcomed, obeys what it may obey, and sends what the controller has
  * not acknowledged, again and again, until it has.
  */
 export const createLink = (deps: LinkDeps) => {
-  const { fleet, device, bus, journal, commits, clock, chance, log } = deps
-  const seen = new Set<string>()
+  const { fleet, device, bus, journal, shelf, commits, clock, chance, log } = deps
+  const trust = createTrust(journal, deps.pinned)
+  const refusals = createRefusals(clock, (refusal) => {
+    const topic = topicOf(fleet, 'request', { client: device, operation: 'device/refuse' })
+    if (bus.isConnected()) bus.publish(topic, JSON.stringify({ input: refusal }), { qos: 1 })
+  })
+  /** Of the hello that is not answered yet, and of the one that was welcomed. */
   let nonce: string | null = null
+  let welcomedNonce: string | null = null
+  /** When the controller sent that welcome, by its own clock. */
+  let welcomedAt = 0
   let welcomedEpoch: number | null = null
   let helloTimer: Timer | undefined
   let hellos = 0
   let helloMono = 0
-  let beatTimer: Timer | undefined
-  let heartbeatMs = 30_000
   /** The controller's clock when `mono` was read. */
   let controllerTime: { at: number; mono: number } | null = null
   let isClosed = false
   let isLeaving = false
 
-  const sender = createSender({ fleet, device, bus, journal, clock, boot: deps.boot, session: journal.session })
+  const sender = createSender({ fleet, device, bus, journal, shelf, clock, boot: deps.boot, session: journal.session })
   const controllerNow = (): number => (controllerTime ? controllerTime.at + (clock.mono() - controllerTime.mono) : clock.now())
+
+  const heartbeat = createHeartbeat({
+    ...{ fleet, device, bus, clock, session: journal.session },
+    ...{ running: deps.running, wantsAnswer: deps.wantsAnswer, metrics: deps.metrics },
+    clockOffsetMs: () => (controllerTime ? clock.now() - controllerNow() : null),
+  })
 
   const publishState = (state: DeviceState['state'], reason?: string): void => {
     const payload: DeviceState = { state, session: journal.session(), at: instant(clock.now()), ...(reason ? { reason } : {}) }
@@ -71,29 +84,10 @@ export const createLink = (deps: LinkDeps) => {
     helloTimer?.cancel()
     if (isClosed || isLeaving || !bus.isConnected()) return
     nonce = chance.ulid(clock.now())
-    const streams: Record<string, number> = {}
-    for (const one of journal.openStreams().slice(0, 500)) streams[one.name] = one.last
-    const labels = deps.labels()
-    const hello: Hello = {
-      session: journal.session(),
-      journal: journal.id,
-      nonce,
-      epoch: journal.epoch(),
-      revision: 0,
-      boot: deps.boot,
-      mono_ms: clock.mono(),
-      at: instant(clock.now()),
-      streams,
-      runs: journal
-        .openRuns()
-        .map((run) => ({ run: run.run_id, ...(run.task_id ? { task: run.task_id } : {}), state: run.state })),
-      labels,
-      capacity: deps.capacity,
-      version: deps.version,
-    }
+    const hello = helloOf(deps, nonce, trust.kids())
     publishState('online')
-    const info = { labels, capacity: deps.capacity, version: deps.version }
-    bus.publish(topicOf(fleet, 'deviceInfo', { device }), JSON.stringify(info), { qos: 1, retain: true })
+    const { labels, capacity, version } = hello
+    bus.publish(topicOf(fleet, 'deviceInfo', { device }), JSON.stringify({ labels, capacity, version }), { qos: 1, retain: true })
     helloMono = clock.mono()
     bus.publish(topicOf(fleet, 'deviceHello', { device }), JSON.stringify(hello), { qos: 1 })
     helloTimer = clock.after(doublingMs(hellos++, 10_000, 60_000), sayHello)
@@ -105,22 +99,6 @@ export const createLink = (deps: LinkDeps) => {
     helloTimer = clock.after(Math.round(chance.random() * helloWithinMs), sayHello)
   }
 
-  const beat = (): void => {
-    beatTimer?.cancel()
-    if (isClosed) return
-    beatTimer = clock.after(heartbeatMs, beat)
-    if (!bus.isConnected()) return
-    const heartbeat = {
-      session: journal.session(),
-      at: instant(clock.now()),
-      mono_ms: clock.mono(),
-      running: deps.running(),
-      ...(deps.wantsAnswer() ? { answer: true } : {}),
-      metrics: { ...deps.metrics(), clock_offset_ms: controllerTime ? clock.now() - controllerNow() : null },
-    }
-    bus.publish(topicOf(fleet, 'deviceHeartbeat', { device }), JSON.stringify(heartbeat), { qos: 0 })
-  }
-
   const command = (message: Message): void => {
     const verb = message.topic.slice(message.topic.lastIndexOf('/') + 1)
     const admission = admit(
@@ -130,20 +108,21 @@ export const createLink = (deps: LinkDeps) => {
         device,
         epoch: journal.epoch(),
         controllerNow: welcomedEpoch === null ? null : controllerNow(),
-        wasSeen: (id) => {
-          if (seen.has(id)) return true
-          seen.add(id)
-          if (seen.size > rememberedIds) for (const first of seen) return !seen.delete(first)
-          return false
-        },
+        nonce: welcomedEpoch === null ? null : welcomedNonce,
+        keyFor: trust.keyFor,
+        wasSeen: (id, expiresAt) => trust.wasSeen(id, expiresAt, controllerNow()),
       },
     )
     if (!admission.ok) {
-      if (admission.reason !== 'seen') log.warn({ verb, reason: admission.reason }, 'command not obeyed')
+      // Sent after our welcome, but for another hello: the two disagree about which one holds, and a new one settles it.
+      if (welcomedEpoch !== null && nonce === null && (admission.issuedAt ?? 0) > welcomedAt) sayHelloSoon()
+      if (admission.reason === 'seen') return // QoS 1 delivers twice, and that is no news
+      log.warn({ verb, reason: admission.reason }, 'command not obeyed')
+      refusals.note({ verb, reason: admission.reason })
       return
     }
     const { command } = admission
-    if (command.verb === 'welcome') return welcome(command.body, command.epoch)
+    if (command.verb === 'welcome') return welcome(command.body, command.epoch, command.issuedAt)
     if (command.verb === 'ack' && command.body.hello) sayHelloSoon()
     if (welcomedEpoch === null) return
     switch (command.verb) {
@@ -156,27 +135,38 @@ export const createLink = (deps: LinkDeps) => {
     }
   }
 
-  const welcome = (body: Welcome, epoch: number): void => {
+  const moveOn = (stream: string, seq: number): void => {
+    if (stream.startsWith('log:')) shelf.acknowledge(stream.slice(4), seq)
+    else journal.acknowledge(stream, seq)
+  }
+
+  const welcome = (body: Welcome, epoch: number, issuedAt: number): void => {
     if (body.nonce !== nonce) return
     nonce = null
     hellos = 0
     helloTimer?.cancel()
     welcomedEpoch = epoch
+    welcomedNonce = body.nonce
+    trust.learn(body.keys ?? [])
+    welcomedAt = issuedAt
     // Read half-way between the hello and its answer, as well as can be known.
     controllerTime = { at: Date.parse(body.at), mono: clock.mono() - Math.floor((clock.mono() - helloMono) / 2) }
-    heartbeatMs = body.heartbeat_seconds * 1000
     commits
       .run(() => {
-        if (epoch > journal.epoch()) journal.setEpoch(epoch)
+        if (epoch > journal.epoch()) journal.setEpoch(epoch, body.proof)
+        if (body.keys) journal.setControllerKeys(body.keys.map(thumbprintOf))
         journal.setHeardMono(clock.mono())
-        for (const [stream, seq] of Object.entries(body.cursors)) journal.acknowledge(stream, seq)
+        for (const [stream, seq] of Object.entries(body.cursors)) moveOn(stream, seq)
       })
       .then(() => {
+        trust.refresh()
         for (const stream of Object.keys(body.cursors)) deps.acknowledged(stream)
+        if (body.token !== undefined) deps.renewed?.(body.token)
         deps.cancels(body.cancels)
         deps.unwanted(body.unwanted)
         sender.startAnew()
-        beat()
+        heartbeat.beatEvery(body.heartbeat_seconds * 1000)
+        log.info({ epoch }, 'device is ready')
       })
       .catch((error: unknown) => {
         log.error({ err: error }, 'cannot store the welcome; saying hello again')
@@ -190,7 +180,7 @@ export const createLink = (deps: LinkDeps) => {
     const streams = Object.keys(body.cursors)
     commits
       .run(() => {
-        for (const [stream, seq] of Object.entries(body.cursors)) journal.acknowledge(stream, seq)
+        for (const [stream, seq] of Object.entries(body.cursors)) moveOn(stream, seq)
         if (body.heard_mono_ms !== undefined && body.heard_mono_ms <= clock.mono()) {
           journal.setHeardMono(Math.max(journal.heardMono(), body.heard_mono_ms))
         }
@@ -198,6 +188,7 @@ export const createLink = (deps: LinkDeps) => {
       .then(() => {
         sender.acknowledged(streams, body.again ?? [])
         for (const stream of streams) deps.acknowledged(stream)
+        if (body.wanted) sender.wanted(body.wanted)
       })
       .catch((error: unknown) => log.error({ err: error }, 'cannot store an acknowledgement'))
   }
@@ -205,6 +196,7 @@ export const createLink = (deps: LinkDeps) => {
   const connected = (): void => {
     welcomedEpoch = null
     hellos = 0
+    trust.refresh()
     sender.pause()
     sayHello()
   }
@@ -230,9 +222,13 @@ export const createLink = (deps: LinkDeps) => {
       isLeaving = true
       publishState('offline', 'shutting down')
     },
+    /** Something may not have been taken in: the controller is to say again what it wants. */
+    startOver: sayHelloSoon,
     /** New records are in the journal. */
     wake: (): void => sender.pump(),
     controllerNow,
+    /** Thumbprints of the controller keys that are believed. */
+    trusted: trust.kids,
     isWelcomed: (): boolean => welcomedEpoch !== null,
     status: () => ({
       connected: bus.isConnected(),
@@ -247,14 +243,14 @@ export const createLink = (deps: LinkDeps) => {
       publishState('offline', reason)
       isClosed = true
       helloTimer?.cancel()
-      beatTimer?.cancel()
+      heartbeat.close()
       sender.pause()
     },
     /** The daemon is gone without a word, as after kill -9. */
     abandon: (): void => {
       isClosed = true
       helloTimer?.cancel()
-      beatTimer?.cancel()
+      heartbeat.close()
       sender.pause()
     },
   }

@@ -1,30 +1,89 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
+import { sleep, systemClock } from '../base/clock.ts'
+import type { Log } from '../base/log.ts'
+import { passwordFor } from '../base/login.ts'
 import { tellParent } from '../base/parent.ts'
-import { runPart } from '../base/part.ts'
+import { ConfigFault, runPart } from '../base/part.ts'
 import { pathsIn } from '../base/paths.ts'
+import type { Config } from '../base/settings.ts'
 import { startDevice } from './device.ts'
+import { nameOfHost } from './host-name.ts'
+import { JoinFailure, joinFleet } from './joining.ts'
+import { readMembership } from './membership.ts'
 
-/** The root of a device's daemon. */
-await runPart('device', async (config, log) => {
-  const name = config.name ?? 'local'
-  process.title = `skein device ${name}`
-  const paths = pathsIn(config.data).device(name)
-  const token = (): string => config.token ?? readFileSync(config.token_file ?? paths.token, 'utf8').trim()
-  const device = await startDevice({
-    name,
-    fleet: config.fleet,
-    folder: paths.folder,
-    url: config.url ?? 'mqtt://127.0.0.1:1883',
-    token,
-    labels: config.labels,
-    capacity: config.capacity,
-    spoolMb: config.spool_mb,
-    env: process.env,
-    log,
+/** The root of a device's daemon; with `join`, of its joining. */
+if (process.argv[2] === 'join') {
+  process.argv.splice(2, 1)
+  void import('./join.ts').then((one) => one.runJoin())
+} else {
+  void runPart('device', async (config, log) => {
+    const all = pathsIn(config.data)
+    const joins = config.join_token !== undefined || config.join_token_file !== undefined
+    const known = readMembership(all.membership)
+    const name = config.name ?? known?.device ?? (joins ? nameOfHost() : 'local')
+    process.title = `skein device ${name}`
+    const paths = all.device(name)
+    const tokenFile = config.token_file ?? paths.token
+    if (joins && config.token === undefined && !existsSync(tokenFile)) await joinFirst(config, name, log)
+    const membership = readMembership(all.membership)
+    const own = membership?.device === name ? membership : undefined
+    const token = (): string => config.token ?? readFileSync(tokenFile, 'utf8').trim()
+    if (config.token === undefined && !existsSync(tokenFile)) {
+      throw new ConfigFault(
+        'token_file',
+        `there is no ${tokenFile}; join with "skein device join", or give a token with --token or --token-file`,
+      )
+    }
+    const device = await startDevice({
+      name,
+      fleet: own?.fleet ?? config.fleet,
+      folder: paths.folder,
+      url: config.url ?? own?.url ?? 'mqtt://127.0.0.1:1883',
+      password: () => passwordFor(config.login, token()),
+      token,
+      // A broker with users of its own would have to be told of a new one first.
+      tokenFile: config.token === undefined && config.login === 'token' ? tokenFile : undefined,
+      ca: caOf(config.tls_ca ?? (existsSync(paths.ca) ? paths.ca : undefined)),
+      controllerKey: config.controller_key,
+      labels: config.labels,
+      capacity: config.capacity,
+      spoolMb: config.spool_mb,
+      metricsPort: config.metrics_port,
+      env: process.env,
+      log,
+      broken: () => process.exit(1),
+    })
+    tellParent({ kind: 'ready' })
+    return {
+      // Asked to end, it ends what it runs. An orphan only goes: whoever comes next adopts its runs.
+      close: (why) => (why === 'asked' ? device.shutdown() : device.leave()),
+    }
   })
-  tellParent({ kind: 'ready' })
-  return {
-    // Asked to end, it ends what it runs. An orphan only goes: whoever comes next adopts its runs.
-    close: (why) => (why === 'asked' ? device.shutdown() : device.leave()),
+}
+
+/** Joins before anything else; where nobody answers yet, as when all containers start at once, it goes on trying. */
+async function joinFirst(config: Config<'device'>, name: string, log: Log): Promise<void> {
+  const url = config.url ?? 'mqtt://127.0.0.1:1883'
+  for (;;) {
+    try {
+      const token = config.join_token ?? joinTokenIn(config.join_token_file)
+      await joinFleet({ url, token, name, paths: pathsIn(config.data), ca: caOf(config.tls_ca), timeoutMs: 15_000 })
+      return log.info({ device: name, url }, 'joined')
+    } catch (error) {
+      if (!(error instanceof JoinFailure)) throw error
+      if (!['unreachable', 'untrusted', 'unavailable'].includes(error.code)) throw new ConfigFault('join_token', error.message)
+      log.warn({ url, reason: error.message }, 'cannot join yet')
+      await sleep(systemClock, 2000)
+    }
   }
-})
+}
+
+/** The file may come later than the device, and is another one when its token is used up. */
+function joinTokenIn(file = ''): string {
+  if (!existsSync(file)) throw new JoinFailure('unavailable', `there is no ${file} yet`)
+  return readFileSync(file, 'utf8').trim()
+}
+
+function caOf(file: string | undefined): string | undefined {
+  return file === undefined ? undefined : readFileSync(file, 'utf8')
+}

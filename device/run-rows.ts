@@ -2,6 +2,7 @@ import type { RunChange, RunLog, RunOrder } from '../schemas/exchange.ts'
 import { instant } from '../schemas/ids.ts'
 import { isRunOver } from '../schemas/run-states.ts'
 import type { JournalRun } from './journal.ts'
+import type { LogState } from './logs/numbering.ts'
 
 export interface NewRow {
   run: string
@@ -28,15 +29,11 @@ export const newRow = ({ run, order, state, boot, now, heardMono }: NewRow): Jou
   ended_at: isRunOver(state) ? now : null,
   result: null,
   stop_for: null,
-  out_bytes: 0,
-  err_bytes: 0,
   log_seq: 0,
   lines: 0,
   bytes: 0,
   dropped_lines: 0,
   dropped_bytes: 0,
-  over_lines: 0,
-  over_bytes: 0,
   done: 0,
 })
 
@@ -47,6 +44,15 @@ export const changeOf = (row: JournalRun, now: number, more: Partial<RunChange> 
   state: row.state,
   at: instant(row.ended_at ?? now),
   ...more,
+})
+
+/** What a run's log has come to, as its row keeps it. */
+export const countsOf = ({ seq: log_seq, lines, bytes, dropped_lines, dropped_bytes }: LogState) => ({
+  log_seq,
+  lines,
+  bytes,
+  dropped_lines,
+  dropped_bytes,
 })
 
 /** How much output a run had. */

@@ -26,17 +26,17 @@ export interface AdoptOrder {
   run: string
   /** The kernel's boot id when the run was started. */
   boot: string
-  /** How many bytes of each stream are in the journal already; what was read beyond is handed out again. */
-  journalled: { o: number; e: number }
 }
 
 export interface RunWatcher {
   /** The child exists. Called once for a start or an adoption that finds a claimed run. */
   started(pid: number): void
-  /** Bytes of a stream, in order; `offset` is where they stand in the stream since the start of the run. */
-  output(stream: 'o' | 'e', offset: number, bytes: Uint8Array): void
+  /** The next bytes of a stream. Whoever wants to keep them does so in this call: they are gone from the pipe, and overwritten after it. */
+  output(stream: 'o' | 'e', bytes: Buffer): void
   /** The program has exited, its whole group is gone and its pipes are drained. Called once, last. */
   ended(end: RunEnd): void
+  /** Called in place of all others: the disk is full, and nothing of the run has begun. Forgotten and started again it may. */
+  noRoom(): void
 }
 
 export type RunEnd =
@@ -53,8 +53,6 @@ export interface RunHandle {
   /** Stops reading its output: the program waits when its pipe is full. */
   pause(): void
   resume(): void
-  /** What has been handed out by `output` up to these offsets is in the journal. */
-  journalled(stream: 'o' | 'e', offset: number): void
   /** Lets go of pipes and timers without touching the process: the daemon ends, the run goes on. */
   release(): void
 }

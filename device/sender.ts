@@ -1,14 +1,19 @@
 import { doublingMs } from '../base/backoff.ts'
 import type { Bus } from '../base/bus.ts'
 import type { Clock, Timer } from '../base/clock.ts'
+import type { LogHead } from '../schemas/exchange.ts'
 import { topicOf } from '../schemas/topics.ts'
 import type { Journal, JournalRecord } from './journal.ts'
+import type { Chunk } from './logs/encoder.ts'
+import { createReturns, type Range } from './logs/returns.ts'
+import type { Shelf } from './logs/shelf.ts'
 
 export interface SenderDeps {
   fleet: string
   device: string
   bus: Bus
   journal: Journal
+  shelf: Shelf
   clock: Clock
   boot: string
   session: () => number
@@ -20,6 +25,9 @@ const changesPerMessage = 100
 /** Of changes in one message: a reason may be as long as the command that could not be found. */
 const maxChangesBytes = 96 * 1024
 const backlogLimitBytes = 1024 * 1024
+const backlogRestMs = 5
+/** So long at most logs are encoded before others have their turn. */
+const sliceMs = 10
 
 interface Progress {
   sent: number
@@ -36,17 +44,24 @@ interface Progress {
  * Sends the streams of the journal in order: runs before logs, so that a flood delays no result. What is not acknowledged within
  * 10 s (doubling to 60) is sent again from the cursor on.
  */
-export const createSender = ({ fleet, device, bus, journal, clock, boot, session }: SenderDeps) => {
+export const createSender = ({ fleet, device, bus, journal, shelf, clock, boot, session }: SenderDeps) => {
   const progress = new Map<string, Progress>()
+  const returns = createReturns(shelf, windowBytes)
   let isOpen = false
   let timer: Timer | undefined
   let pumpTimer: Timer | undefined
   let lastAckMono = clock.mono()
 
+  const cursorOf = (name: string): { acked: number; last: number } => {
+    if (!name.startsWith('log:')) return journal.stream(name)
+    const run = name.slice(4)
+    return { acked: shelf.acked(run), last: shelf.last(run) }
+  }
+
   const progressOf = (name: string): Progress => {
     let one = progress.get(name)
     if (!one) {
-      one = { sent: journal.stream(name).acked, flight: [], bytes: 0, againAt: Number.POSITIVE_INFINITY, tries: 0, rewoundAt: 0 }
+      one = { sent: cursorOf(name).acked, flight: [], bytes: 0, againAt: Number.POSITIVE_INFINITY, tries: 0, rewoundAt: 0 }
       progress.set(name, one)
     }
     return one
@@ -54,7 +69,7 @@ export const createSender = ({ fleet, device, bus, journal, clock, boot, session
 
   const rewind = (name: string): void => {
     const one = progressOf(name)
-    one.sent = journal.stream(name).acked
+    one.sent = cursorOf(name).acked
     one.flight = []
     one.bytes = 0
     one.rewoundAt = clock.mono()
@@ -81,34 +96,46 @@ export const createSender = ({ fleet, device, bus, journal, clock, boot, session
     }
   }
 
+  const pumpSoon = (ms: number): void => {
+    pumpTimer ??= clock.after(ms, () => {
+      pumpTimer = undefined
+      pump()
+    })
+  }
+
+  const publishLog = (run: string, { body, ...covered }: Chunk, more: Partial<LogHead>): number => {
+    const head = { journal: journal.id, source: run, ...covered, acked: shelf.acked(run), ...more }
+    const payload = `${JSON.stringify(head).slice(0, -1)},"records":${body}}`
+    bus.publish(topicOf(fleet, 'deviceLog', { device, source: run }), payload, { qos: 1 })
+    return payload.length
+  }
+
+  /** Whether others have their turn first. */
+  const mustRest = (since: number): boolean => {
+    if (bus.backlogBytes() > backlogLimitBytes) pumpSoon(backlogRestMs)
+    else if (clock.mono() - since >= sliceMs) pumpSoon(0)
+    else return false
+    return true
+  }
+
   const pumpLogs = (): void => {
-    for (const { name } of journal.openStreams()) {
-      if (!name.startsWith('log:')) continue
+    const since = clock.mono()
+    for (const log of shelf.unsent()) {
+      const name = `log:${log.run}`
       const one = progressOf(name)
-      const source = name.slice(4)
       while (one.bytes < windowBytes) {
-        if (bus.backlogBytes() > backlogLimitBytes) {
-          pumpTimer ??= clock.after(20, () => {
-            pumpTimer = undefined
-            pump()
-          })
-          return
-        }
-        const row = journal.records(name, one.sent, 1)[0]
-        if (!row) break
-        const head = {
-          journal: journal.id,
-          source,
-          first: row.first,
-          last: row.seq,
-          lines: row.lines,
-          bytes: row.bytes,
-          acked: journal.stream(name).acked,
-        }
-        const payload = `${JSON.stringify(head).slice(0, -1)},"records":${row.body}}`
-        bus.publish(topicOf(fleet, 'deviceLog', { device, source }), payload, { qos: 1 })
-        sentSome(one, row.seq, payload.length)
+        if (mustRest(since)) return
+        const chunk = log.after(one.sent)
+        if (!chunk) break
+        sentSome(one, chunk.last, publishLog(log.run, chunk, {}))
       }
+    }
+    // What the controller has had before comes after what is new to it.
+    for (;;) {
+      if (mustRest(since)) return
+      const part = returns.next()
+      if (!part) return
+      publishLog(part.run, part.chunk, { again: part.isLast ? 'end' : 'more' })
     }
   }
 
@@ -125,7 +152,7 @@ export const createSender = ({ fleet, device, bus, journal, clock, boot, session
     if (!isOpen) return
     let isWaiting = false
     for (const [name, one] of progress) {
-      const { acked, last } = journal.stream(name)
+      const { acked, last } = cursorOf(name)
       if (acked >= last) {
         progress.delete(name)
         continue
@@ -146,13 +173,20 @@ export const createSender = ({ fleet, device, bus, journal, clock, boot, session
       isOpen = true
       lastAckMono = clock.mono()
       progress.clear()
+      returns.clear()
+      pump()
+    },
+    /** The controller has lost parts of logs, and wants them again. */
+    wanted: (logs: Readonly<Record<string, readonly Range[]>>): void => {
+      for (const [stream, ranges] of Object.entries(logs))
+        if (stream.startsWith('log:')) returns.want(stream.slice('log:'.length), ranges)
       pump()
     },
     acknowledged: (streams: readonly string[], again: readonly string[]): void => {
       lastAckMono = clock.mono()
       for (const name of streams) {
         const one = progressOf(name)
-        const { acked } = journal.stream(name)
+        const { acked } = cursorOf(name)
         if (acked > one.sent) one.sent = acked
         one.tries = 0
         while (one.flight[0] && one.flight[0].seq <= acked) one.bytes -= one.flight.shift()?.bytes ?? 0

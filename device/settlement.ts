@@ -2,11 +2,13 @@ import type { GroupCommit } from '../base/group-commit.ts'
 import type { RunChange } from '../schemas/exchange.ts'
 import { isRunOver } from '../schemas/run-states.ts'
 import type { Journal, JournalRun } from './journal.ts'
+import type { Shelf } from './logs/shelf.ts'
 import { changeOf, logOf } from './run-rows.ts'
 
 export interface SettlementDeps {
   journal: Journal
   commits: GroupCommit
+  shelf: Shelf
   now: () => number
   report: (error: unknown) => void
 }
@@ -15,14 +17,9 @@ export interface SettlementDeps {
  * Follows ended runs until the controller has acknowledged all of them: their last change and their whole log. Only then are
  * they done, and later forgotten.
  */
-export const createSettlement = ({ journal, commits, now, report }: SettlementDeps) => {
+export const createSettlement = ({ journal, commits, shelf, now, report }: SettlementDeps) => {
   /** Ended runs of which something is not acknowledged yet, with the number of their last change. */
   const open = new Map<string, number>()
-
-  const isLogAcknowledged = (run: string): boolean => {
-    const { last, acked } = journal.stream(`log:${run}`)
-    return acked >= last
-  }
 
   return {
     /** The end of a run is in the journal as this change. */
@@ -45,7 +42,7 @@ export const createSettlement = ({ journal, commits, now, report }: SettlementDe
     /** Marks as done what is acknowledged by now. */
     settle: (): void => {
       const acked = journal.stream('runs').acked
-      const settled = [...open].filter(([run, seq]) => acked >= seq && isLogAcknowledged(run)).map(([run]) => run)
+      const settled = [...open].filter(([run, seq]) => acked >= seq && shelf.acked(run) >= shelf.last(run)).map(([run]) => run)
       if (settled.length === 0) return
       commits
         .run(() => {
@@ -55,7 +52,10 @@ export const createSettlement = ({ journal, commits, now, report }: SettlementDe
           }
         })
         .then(() => {
-          for (const run of settled) open.delete(run)
+          for (const run of settled) {
+            open.delete(run)
+            shelf.settled(run)
+          }
         }, report)
     },
   }

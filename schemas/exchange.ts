@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { DeviceName, Instant, RunId, TaskId } from './ids.ts'
+import { PublicJwk } from './keys.ts'
 import { LogRecord } from './log.ts'
 import { reportedRunStates } from './run-states.ts'
 import { Options, ProcessPayload } from './task.ts'
@@ -21,7 +22,15 @@ export const DeviceState = z.looseObject({
 export type DeviceState = z.infer<typeof DeviceState>
 
 /** controller/state, retained, with a will. */
-export const ControllerState = z.looseObject({ state: z.enum(['online', 'offline']), epoch: Counter, at: Instant })
+export const ControllerState = z.looseObject({
+  state: z.enum(['online', 'offline']),
+  epoch: Counter,
+  at: Instant,
+  /** Random for each start: two controllers of one epoch, copies of one database, are told apart by it. */
+  instance: z.string().optional(),
+  /** The epoch, signed: nobody else can drive a controller away. */
+  proof: z.unknown().optional(),
+})
 export type ControllerState = z.infer<typeof ControllerState>
 
 /** device/<d>/info, retained: for show. */
@@ -62,16 +71,24 @@ export const RunReport = z.looseObject({
 export type RunReport = z.infer<typeof RunReport>
 
 /** device/<d>/log/<source>: a part of a log. `first` and `last` are the sequence numbers that it covers. */
-export const LogChunk = z.looseObject({
+export const LogHead = z.looseObject({
   journal: z.string(),
   source: z.string(),
   first: Counter,
   last: Counter,
   lines: Counter,
   bytes: Counter,
-  records: z.array(LogRecord),
+  /** How far the device has seen it acknowledged. */
+  acked: Counter.optional(),
+  /** Sent once more, because the controller wanted it; after `end` no more of it comes before it is asked for again. */
+  again: z.enum(['more', 'end']).optional(),
 })
+export type LogHead = z.infer<typeof LogHead>
+export const LogChunk = LogHead.extend({ records: z.array(LogRecord) })
 export type LogChunk = z.infer<typeof LogChunk>
+
+export const DeviceKeys = z.looseObject({ sign: PublicJwk, seal: PublicJwk })
+export type DeviceKeys = z.infer<typeof DeviceKeys>
 
 /** device/<d>/hello: who I am, how far I am, what you have not acknowledged. */
 export const Hello = z.looseObject({
@@ -79,11 +96,21 @@ export const Hello = z.looseObject({
   journal: z.string(),
   nonce: z.string(),
   epoch: Counter,
+  /** The highest epoch that was ever seen, as the controller signed it. */
+  proof: z.unknown().optional(),
+  /** Thumbprints of the controller keys that the device believes. */
+  keys: z.array(z.string()).optional(),
+  /** The public halves of the device's own keys: what it signs with, and what is sealed to. */
+  identity: DeviceKeys.optional(),
+  /** Of the token that it uses; seconds since 1970. */
+  token: z.looseObject({ id: z.string(), issued_at: z.number(), expires_at: z.number() }).optional(),
   revision: Counter,
   boot: z.string(),
   mono_ms: z.number(),
   at: Instant,
   streams: z.record(z.string(), Counter),
+  /** How far the device has seen those acknowledged that are logs. */
+  acked: z.record(z.string(), Counter).optional(),
   runs: z.array(z.looseObject({ run: RunId, task: TaskId.optional(), state: z.enum(reportedRunStates) })),
   labels: Labels,
   capacity: Counter,
@@ -143,12 +170,20 @@ export const commandBodies = {
     cancels: z.array(RunId),
     heartbeat_seconds: z.number().positive(),
     revision: Counter,
+    /** The controller keys that hold from now on, newest first. */
+    keys: z.array(PublicJwk).min(1).optional(),
+    /** The epoch of this controller, signed: to be shown to one that was restored from a backup. */
+    proof: z.unknown().optional(),
+    /** A new token, sealed to the device: the old one is about to expire. */
+    token: z.string().optional(),
   }),
   ack: z.looseObject({
     journal: z.string(),
     cursors: z.record(z.string(), Counter),
     /** Streams of which something is missing: to be sent again from the cursor on. */
     again: z.array(z.string()).optional(),
+    /** Of logs, what was acknowledged once and is not here any more: from and to, for each stream. */
+    wanted: z.record(z.string(), z.array(z.tuple([Counter, Counter]))).optional(),
     /** The `mono_ms` of the last heartbeat that was heard. */
     heard_mono_ms: z.number().optional(),
     /** The controller does not know this session: the device is to say hello. */
@@ -164,15 +199,22 @@ export type CommandBody<V extends Verb> = z.infer<(typeof commandBodies)[V]>
 export type Welcome = CommandBody<'welcome'>
 export type Ack = CommandBody<'ack'>
 
-/** device/<d>/command/<verb>: what every command carries around its body. Never retained. */
+/**
+ * device/<d>/command/<verb>: what every command carries around its body, as the payload of a signed message. Never retained.
+ * `nonce` is that of the hello which the device was welcomed for: what was recorded in an earlier session is void.
+ */
 export const Command = z.looseObject({
   fleet: z.string(),
   device: DeviceName,
   verb: z.string(),
   epoch: Counter,
+  nonce: z.string().nullable(),
   id: z.string(),
   issued_at: Instant,
   expires_at: Instant,
   body: z.unknown(),
 })
 export type Command = z.infer<typeof Command>
+
+/** The payload of an epoch's proof. */
+export const EpochProof = z.looseObject({ fleet: z.string(), epoch: Counter })

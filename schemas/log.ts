@@ -28,16 +28,44 @@ export const LogRecord = z.union([
 ])
 export type LogRecord = z.infer<typeof LogRecord>
 
+/** The same check as that of the schema, for a hundred thousand records in a second. */
+export const isLogRecord = (value: unknown): value is LogRecord => {
+  if (!Array.isArray(value) || value.length < 4 || value.length > 5 || (value.length === 5 && value[4] !== 1)) return false
+  const [seq, at, stream, text] = value as unknown[]
+  if (!Number.isSafeInteger(seq) || typeof at !== 'number' || (stream !== 'o' && stream !== 'e' && stream !== 's')) return false
+  return typeof text === 'string' || LogText.safeParse(text).success
+}
+
+/** Records out of their JSON; undefined if there is anything else among them. */
+export const readRecords = (json: string): LogRecord[] | undefined => {
+  try {
+    const list: unknown = JSON.parse(json)
+    return Array.isArray(list) && list.every(isLogRecord) ? list : undefined
+  } catch {
+    return undefined // no JSON
+  }
+}
+
+/** A list of records, checked the quick way. */
+export const LogRecords = z.custom<LogRecord[]>(
+  (value) => Array.isArray(value) && value.every(isLogRecord),
+  'must be log records',
+)
+
 /** How many bytes of text a record holds at most; a longer line is cut into several records. */
 export const maxRecordBytes = 16 * 1024
 /** How many bytes of records travel in one message. */
-export const maxChunkBytes = 48 * 1024
+export const maxChunkBytes = 96 * 1024
 
 /** The first sequence number that a record stands for: its own, unless it stands for dropped ones. */
 export const firstSeqOf = (record: LogRecord): number => {
   const text = record[3]
   return typeof text === 'object' && 'dropped' in text ? text.dropped.from : record[0]
 }
+
+/** Whether a record stands for what the controller should have and has not. */
+export const isMissing = ([, , , text]: LogRecord): boolean =>
+  typeof text === 'object' && 'dropped' in text && text.dropped.reason === 'missing'
 
 /** The bytes that a record adds to the program's output, newline included. */
 export const bytesOf = (record: LogRecord): Uint8Array => {

@@ -120,6 +120,8 @@ export const Task = z.looseObject({
 })
 export type Task = z.infer<typeof Task>
 
+const WithoutPayload = TaskInput.omit({ payload: true }).loose()
+
 const knownFields = [
   ...Object.keys(fields),
   ...[...ProcessPayload.keyof().options, 'prompt', 'workload'].map((key) => `payload.${key}`),
@@ -135,9 +137,7 @@ export const readTask = (raw: unknown): { ok: true; task: TaskInput } | { ok: fa
   if (!aliased.ok) return aliased
   const kind = payloadKindOf(aliased.value)
   const unsupported = kind === 'prompt' || kind === 'workload'
-  const parsed = (unsupported ? TaskInput.omit({ payload: true }).loose() : TaskInput).safeParse(aliased.value, {
-    reportInput: true,
-  })
+  const parsed = (unsupported ? WithoutPayload : TaskInput).safeParse(aliased.value, { reportInput: true })
   const faults = parsed.success ? [] : faultsOf(parsed.error, knownFields)
   faults.push(...faultsBetweenFields(aliased.value, kind))
   const first = faults[0]
@@ -155,7 +155,7 @@ export const readTask = (raw: unknown): { ok: true; task: TaskInput } | { ok: fa
       },
     ])
   }
-  return { ok: true, task: TaskInput.parse(aliased.value) }
+  return { ok: true, task: parsed.data as TaskInput } // without faults and supported it was read by TaskInput
 }
 
 /** Which of the four a payload holds, or how many it holds when that is not one. */

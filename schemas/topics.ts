@@ -29,6 +29,7 @@ export const topicTable = {
   deviceFetch: entry('device/{device}/fetch', ['device'], ['controller']),
   deviceBlob: entry('device/{device}/blob/{sha256}/{offset}', ['controller'], ['device']),
   deviceUpload: entry('device/{device}/upload/{sha256}/{offset}', ['device'], ['controller']),
+  probe: entry('probe/{client}/{rest*}', ['admin', 'operator'], ['admin', 'operator'], { retained: true }),
 } as const
 
 export type TopicName = keyof typeof topicTable
@@ -119,9 +120,17 @@ export const permissionsOf = (fleet: string, role: Role, subject: string): { pub
 
 /** Whether a topic matches a filter [MQTT-4.7]. */
 export const topicMatches = (filter: string, topic: string): boolean => {
-  const wanted = filter.split('/')
-  const levels = topic.split('/')
-  if (topic.startsWith('$') && (wanted[0] === '#' || wanted[0] === '+')) return false // [MQTT-4.7.2-1]
+  // What differs in front of the first wildcard differs; most do.
+  const plain = filter.search(wildcard)
+  if (plain < 0) return filter === topic
+  return topic.startsWith(filter.slice(0, Math.max(0, plain - 1))) && levelsMatch(filter.split('/'), topic.split('/'))
+}
+
+const wildcard = /[+#]/
+
+/** The same for the levels of both, where one of them is asked about again and again. */
+export const levelsMatch = (wanted: readonly string[], levels: readonly string[]): boolean => {
+  if (levels[0]?.startsWith('$') && (wanted[0] === '#' || wanted[0] === '+')) return false // [MQTT-4.7.2-1]
   for (let i = 0; i < wanted.length; i++) {
     if (wanted[i] === '#') return true
     if (i >= levels.length || (wanted[i] !== '+' && wanted[i] !== levels[i])) return false

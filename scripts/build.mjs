@@ -1,4 +1,6 @@
-// Builds every program into dist/: one ESM bundle each, so that start-up reads one file.
+// Builds every program into dist/: one bundle each, so that start-up reads one file, and its code as V8 compiles it, so that start-up
+// does not even compile. CommonJS, because only that can be run from compiled code.
+import { spawn } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -14,6 +16,8 @@ const programs = {
   hub: 'up/hub.ts',
   broker: 'broker/main.ts',
   controller: 'controller/main.ts',
+  // No program: the thread of hub and controller that does their long reads.
+  reader: 'controller/reading/worker.ts',
   dashboard: 'dashboard/main.ts',
   device: 'device/main.ts',
 }
@@ -24,41 +28,77 @@ for (const [program, source] of Object.entries(programs)) {
   else console.warn(`build: ${source} is missing, dist/${program}.js is left out`)
 }
 
+/** What no program of ours reaches is left out: messages of zod in other languages than English, MQTT over a SOCKS proxy. */
+const withoutBallast = {
+  name: 'without-ballast',
+  setup: ({ onResolve, onLoad }) => {
+    onResolve({ filter: /\/locales\/index\.js$/ }, ({ importer }) =>
+      importer.includes(join('node_modules', 'zod')) ? { path: importer, namespace: 'zod-locales' } : undefined,
+    )
+    onLoad({ filter: /.*/, namespace: 'zod-locales' }, () => ({
+      contents: "export { default as en } from 'zod/v4/locales/en.js'",
+      resolveDir: root,
+    }))
+    onResolve({ filter: /^socks$/ }, () => ({ path: 'socks', namespace: 'socks' }))
+    onLoad({ filter: /.*/, namespace: 'socks' }, () => ({ contents: 'module.exports = {}' }))
+  },
+}
+
 const result = await build({
   absWorkingDir: root,
   entryPoints,
+  entryNames: '[name].bundle',
   outdir: 'dist',
   bundle: true,
   write: false,
   platform: 'node',
-  format: 'esm',
+  format: 'cjs',
   target: 'node20',
+  charset: 'ascii',
   sourcemap: 'linked',
-  minify: false,
+  legalComments: 'none',
+  // Lines and names stay, so that a stack trace can be read.
+  minifySyntax: true,
+  plugins: [withoutBallast],
   // A native addon cannot be bundled; the other two are optional parts of ws that it looks for and does without.
   external: ['better-sqlite3', 'bufferutil', 'utf-8-validate'],
   loader: { '.sql': 'text', '.sh': 'text' },
-  define: { SKEIN_VERSION: JSON.stringify(version) },
-  // CommonJS packages inside an ES module still ask for require, __filename and __dirname.
-  banner: {
-    js: [
-      "import { createRequire as createRequireForBundle } from 'node:module'",
-      "import { fileURLToPath as fileUrlToPathForBundle } from 'node:url'",
-      'const require = createRequireForBundle(import.meta.url)',
-      'const __filename = fileUrlToPathForBundle(import.meta.url)',
-      "const __dirname = fileUrlToPathForBundle(new URL('.', import.meta.url))",
-    ].join('\n'),
-  },
+  define: { SKEIN_VERSION: JSON.stringify(version), 'import.meta.url': 'bundleUrl' },
+  banner: { js: "const bundleUrl = require('node:url').pathToFileURL(__filename).href" },
   logLevel: 'warning',
 })
 
 // Each file is written beside its place and renamed: a program that starts meanwhile reads the old bundle or the new one.
+const put = (path, contents) => {
+  const draft = `${path}.${process.pid}`
+  writeFileSync(draft, contents)
+  renameSync(draft, path)
+}
+
+/** Lets a program run as far as its help, and keeps what V8 has compiled for that. A worker cannot be run like that. */
+const compile = (program) =>
+  new Promise((resolve, reject) => {
+    const file = join(out, `${program}.bundle.js`)
+    const child = spawn(process.execPath, [join(root, 'scripts', 'compile.cjs'), file, '--help'], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+    })
+    child.once('error', reject)
+    child.once('exit', (code) => (code === 0 ? resolve() : reject(new Error(`${program} --help ended with ${code}`))))
+  })
+
 mkdirSync(out, { recursive: true })
-for (const file of result.outputFiles) {
-  const draft = `${file.path}.${process.pid}`
-  writeFileSync(draft, file.contents)
-  renameSync(draft, file.path)
+put(join(out, 'package.json'), '{ "type": "commonjs" }\n')
+// What was compiled of the last build does not fit any more: V8 would refuse it.
+for (const program of Object.keys(programs)) rmSync(join(out, `${program}.bundle.js.cache`), { force: true })
+for (const { path, contents } of result.outputFiles) put(path, contents)
+for (const program of Object.keys(entryPoints)) {
+  put(join(out, `${program}.js`), `require('../bin/launch.js').launch(require.resolve('./${program}.bundle.js'))\n`)
 }
 for (const program of Object.keys(programs)) if (!(program in entryPoints)) rmSync(join(out, `${program}.js`), { force: true })
+await Promise.all(
+  Object.keys(entryPoints)
+    .filter((program) => program !== 'reader')
+    .map(compile),
+)
 writeFileSync(join(out, '.built'), `${version}\n`)
 console.log(`build: ${Object.keys(entryPoints).join(', ')} (${version})`)

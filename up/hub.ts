@@ -1,29 +1,32 @@
-import { readFileSync } from 'node:fs'
+import { httpListenOf } from '../base/http-settings.ts'
 import { startLifetime } from '../base/lifecycle.ts'
 import { tellParent } from '../base/parent.ts'
 import { runPart } from '../base/part.ts'
 import { pathsIn } from '../base/paths.ts'
-import { plainBindOf } from '../base/plain-bind.ts'
 import { startBroker } from '../broker/broker.ts'
-import { openTokenKey } from '../controller/identity/keys.ts'
+import { listenOf, urlsOf } from '../broker/listen-settings.ts'
+import { brokerFamilies } from '../broker/metrics.ts'
+import { openCommandKeys } from '../controller/identity/command-keys.ts'
+import { issueLocalTokens } from '../controller/identity/local-tokens.ts'
+import { openTokenKeys } from '../controller/identity/token-keys.ts'
 import { startControllerService } from '../controller/service.ts'
+import { serviceOptionsOf } from '../controller/service-config.ts'
 
 process.title = 'skein hub'
 
 /** The root of the hub: broker and controller as one process, joined by the bus inside it. */
-await runPart('hub', async (config, log) => {
+void runPart('hub', async (config, log) => {
   const lifetime = startLifetime()
-  const key = await openTokenKey(pathsIn(config.data))
-  const { tls_cert: cert, tls_key: certKey } = config
-  const tls =
-    cert !== undefined && certKey !== undefined
-      ? { tls: { port: config.tls_port, cert: readFileSync(cert, 'utf8'), key: readFileSync(certKey, 'utf8') } }
-      : {}
+  const paths = pathsIn(config.data)
+  const tokenKeys = openTokenKeys(paths)
+  const commandKeys = openCommandKeys(paths)
   const broker = lifetime.own(
     await startBroker({
       fleet: config.fleet,
-      publicKeyPem: key.publicKeyPem,
-      listen: { bind: plainBindOf(config), tlsBind: config.bind, mqttPort: config.mqtt_port, wsPort: config.ws_port, ...tls },
+      publicKeysPem: tokenKeys.publicKeysPem(),
+      listen: listenOf(config),
+      tokenTrustFile: paths.tokenTrust,
+      limits: { connections: config.connections, connectionsPerAddress: config.connections_per_address },
       log,
       // Nobody gets a PUBACK before the controller is there to store what it stands for.
       listenLater: true,
@@ -31,33 +34,34 @@ await runPart('hub', async (config, log) => {
   )
   const controller = lifetime.own(
     await startControllerService({
-      data: config.data,
-      fleet: config.fleet,
-      key,
+      ...serviceOptionsOf(config),
+      tokenKeys,
+      commandKeys,
+      issueLocalTokens: () =>
+        issueLocalTokens({
+          ...{ paths, keys: tokenKeys, fleet: config.fleet, ctl: commandKeys.newest().kid },
+          ...{ devices: [], now: Date.now() },
+        }),
       bus: broker.bus(),
-      http: { bind: plainBindOf(config), port: config.http_port },
-      heartbeatSeconds: config.heartbeat_seconds,
+      http: httpListenOf(config, config.http_port, config.https_port),
+      part: 'hub',
+      moreMetrics: () => brokerFamilies(broker),
       log,
+      broken: () => process.exit(1),
       overtaken: (epoch) => {
         log.fatal({ epoch }, 'another controller of a higher epoch is there')
         process.exit(1)
       },
     }),
   )
-  const addresses = await broker.listen()
-  const http = `http://${hostIn(addresses.mqtt.url)}:${controller.http.port}`
-  tellParent({
-    kind: 'ready',
-    mqtt: addresses.mqtt.url,
-    ws: addresses.ws.url,
-    ...(addresses.mqtts ? { mqtts: addresses.mqtts.url } : {}),
-    http,
-    api: http,
+  process.on('SIGHUP', () => {
+    void broker.reloadCertificate()
+    void controller.http.reloadCertificate()
   })
-  log.info({ mqtt: addresses.mqtt.url, http }, 'hub is ready')
+  const urls = urlsOf(await broker.listen())
+  const { http, https } = controller.http
+  const doors = { http: http.url, ...(https ? { https: https.url } : {}) }
+  tellParent({ kind: 'ready', ...urls, ...doors, api: http.url })
+  log.info({ ...urls, ...doors }, 'hub is ready')
   return { close: () => lifetime.close() }
 })
-
-function hostIn(url: string): string {
-  return url.replace(/^[a-z]+:\/\//, '').replace(/:\d+$/, '')
-}

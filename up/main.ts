@@ -10,9 +10,10 @@ import { startLog } from '../base/log.ts'
 import { pathsIn } from '../base/paths.ts'
 import type { Config } from '../base/settings.ts'
 import { version } from '../base/version.ts'
-import { openTokenKey } from '../controller/identity/keys.ts'
+import { openCommandKeys } from '../controller/identity/command-keys.ts'
 import { issueLocalTokens } from '../controller/identity/local-tokens.ts'
-import { addressesOf, bundleOf, deviceNames, planParts, saidAddresses, withoutSettings } from './parts.ts'
+import { openTokenKeys } from '../controller/identity/token-keys.ts'
+import { addressesOf, bundleOf, deviceNames, loginOf, planParts, saidAddresses, withoutSettings } from './parts.ts'
 import { pickPorts } from './ports.ts'
 import { summaryOf } from './summary.ts'
 import { startSupervisor } from './supervisor.ts'
@@ -43,13 +44,17 @@ const main = async (config: Config<'up'>): Promise<number> => {
   // Before any part starts: the broker checks tokens with this key, devices and people come with these tokens.
   await issueLocalTokens({
     paths,
-    key: await openTokenKey(paths),
+    keys: openTokenKeys(paths),
+    ctl: openCommandKeys(paths).newest().kid,
     fleet: config.fleet,
     devices: deviceNames(config.devices),
+    // A broker with users of its own goes by the tokens that there are.
+    renew: loginOf(config) === 'digest' ? 'late' : 'early',
     now: Date.now(),
   })
 
   const log = startLog('up', config.log_level)
+  if (config.url !== undefined) log.info({ url: config.url, login: config.login }, 'the broker is another one, none is started')
   const ports = await pickPorts(config, config.bind, paths.ports)
   const dist = dirname(fileURLToPath(import.meta.url))
   const inherited = withoutSettings(process.env)
@@ -80,10 +85,22 @@ const main = async (config: Config<'up'>): Promise<number> => {
   const said = await Promise.race([supervisor.ready, asked])
   if (said) {
     const addresses = saidAddresses(addressesOf(config, ports), said.values())
-    const { mqtt, ws, http, api } = addresses
-    writeFileAtomic(paths.endpoints, `${JSON.stringify({ fleet: config.fleet, mqtt, ws, http, api, pid: process.pid })}\n`)
+    const { mqtt, ws, http, api, mqtts, wss, https } = addresses
+    // With a certificate, or at a broker of somebody else, there is more, behind what has always been there.
+    const foreign = config.url === undefined ? {} : { login: loginOf(config), tls_ca: config.tls_ca && resolve(config.tls_ca) }
+    const endpoints = { fleet: config.fleet, mqtt, ws, http, api, pid: process.pid, mqtts, wss, https, ...foreign }
+    writeFileAtomic(paths.endpoints, `${JSON.stringify(endpoints)}\n`)
     const devices = deviceNames(config.devices)
-    console.log(summaryOf({ version, fleet: config.fleet, data: config.data, cwd: process.cwd(), addresses, devices }))
+    console.log(
+      summaryOf({
+        version,
+        fleet: config.fleet,
+        data: config.data,
+        cwd: process.cwd(),
+        addresses,
+        devices,
+      }),
+    )
     await asked
   }
 
@@ -106,5 +123,5 @@ switch (read.kind) {
     process.exitCode = configExitCode
     break
   case 'config':
-    process.exit(await main({ ...read.config, data: resolve(read.config.data) }))
+    void main({ ...read.config, data: resolve(read.config.data) }).then((code) => process.exit(code))
 }

@@ -1,4 +1,6 @@
 import { join } from 'node:path'
+import { addressOf } from '../base/addresses.ts'
+import type { Login } from '../base/login.ts'
 import type { PartMessage } from '../base/parent.ts'
 import { pathsIn } from '../base/paths.ts'
 import { plainBindOf } from '../base/plain-bind.ts'
@@ -18,52 +20,62 @@ export interface PartPlan {
 
 export interface Addresses {
   mqtt: string
-  ws: string
+  ws?: string
   mqtts?: string
+  wss?: string
   http: string
+  https?: string
   api: string
 }
 
 /** Which processes make up this installation. */
 export const planParts = (config: Config<'up'>, ports: Ports): PartPlan[] => {
   const paths = pathsIn(config.data)
-  const { mqtt } = addressesOf(config, ports)
-  const servers: PartPlan[] = config.apart
-    ? [
-        {
-          name: 'broker',
-          part: 'broker',
-          env: envOf('broker', config, ports, { SKEIN_TOKEN_KEY: paths.tokenKeyPublic }),
-          rank: 2,
-          graceMs: 10_000,
-        },
-        {
-          name: 'controller',
-          part: 'controller',
-          env: envOf('controller', config, ports, { SKEIN_URL: mqtt, SKEIN_TOKEN_FILE: paths.controllerToken }),
-          rank: 1,
-          graceMs: 10_000,
-        },
-        {
-          name: 'dashboard',
-          part: 'dashboard',
-          env: envOf('dashboard', config, ports, { SKEIN_API_URL: addressesOf(config, ports).api }),
-          rank: 0,
-          graceMs: 5000,
-        },
-      ]
-    : [{ name: 'hub', part: 'hub', env: envOf('hub', config, ports), rank: 1, graceMs: 10_000 }]
+  const { mqtt, api } = addressesOf(config, ports)
+  // The embedded broker reads tokens, whatever may be set for another one.
+  const broker = { SKEIN_URL: mqtt, SKEIN_LOGIN: loginOf(config) }
+  const embedded: PartPlan = {
+    name: 'broker',
+    part: 'broker',
+    env: envOf('broker', config, ports, { SKEIN_TOKEN_KEY: paths.tokenKeyPublic }),
+    rank: 2,
+    graceMs: 10_000,
+  }
+  const apart: PartPlan[] = [
+    ...(config.url === undefined ? [embedded] : []),
+    {
+      name: 'controller',
+      part: 'controller',
+      env: envOf('controller', config, ports, { ...broker, SKEIN_TOKEN_FILE: paths.controllerToken }),
+      rank: 1,
+      graceMs: 10_000,
+    },
+    {
+      name: 'dashboard',
+      part: 'dashboard',
+      env: envOf('dashboard', config, ports, { SKEIN_API_URL: api }),
+      rank: 0,
+      graceMs: 5000,
+    },
+  ]
+  const hub: PartPlan = { name: 'hub', part: 'hub', env: envOf('hub', config, ports), rank: 1, graceMs: 10_000 }
   const devices = deviceNames(config.devices).map(
     (name): PartPlan => ({
       name: `device ${name}`,
       part: 'device',
-      env: envOf('device', config, ports, { SKEIN_NAME: name, SKEIN_URL: mqtt, SKEIN_TOKEN_FILE: paths.device(name).token }),
+      env: envOf('device', config, ports, { ...broker, SKEIN_NAME: name, SKEIN_TOKEN_FILE: paths.device(name).token }),
       rank: 0,
       graceMs: 30_000,
     }),
   )
-  return [...servers, ...devices]
+  return [...(isApart(config) ? apart : [hub]), ...devices]
 }
+
+/** With a broker of somebody else there is none that the controller could share a process with. */
+const isApart = ({ apart, url }: Config<'up'>): boolean => apart || url !== undefined
+
+/** How the parts log in at their broker. */
+export const loginOf = ({ url, login }: Config<'up'>): Login => (url === undefined ? 'token' : login)
 
 /** One device is `local`, several are `local-1` to `local-n`. */
 export const deviceNames = (count: number): string[] =>
@@ -71,24 +83,28 @@ export const deviceNames = (count: number): string[] =>
 
 /** Where clients on this machine find it. */
 export const addressesOf = (config: Config<'up'>, ports: Ports): Addresses => {
-  const hostOf = (bind: string): string =>
-    bind === '0.0.0.0' || bind === '::' ? '127.0.0.1' : bind.includes(':') ? `[${bind}]` : bind
-  const host = hostOf(plainBindOf(config))
-  const http = `http://${host}:${ports.http_port}`
+  const plain = (scheme: string, port: number): string => addressOf(scheme, plainBindOf(config), port).url
+  const secured = (scheme: string, port: number): string => addressOf(scheme, config.bind, port).url
+  const http = plain('http', ports.http_port)
+  const hasCertificate = config.tls_cert !== undefined
   return {
-    mqtt: `mqtt://${host}:${ports.mqtt_port}`,
-    ws: `ws://${host}:${ports.ws_port}`,
-    ...(config.tls_cert === undefined ? {} : { mqtts: `mqtts://${hostOf(config.bind)}:${ports.tls_port}` }),
+    ...(config.url === undefined
+      ? { mqtt: plain('mqtt', ports.mqtt_port), ws: plain('ws', ports.ws_port) }
+      : { mqtt: config.url }),
     http,
-    api: config.apart ? `http://${host}:${ports.api_port}` : http,
+    api: isApart(config) ? plain('http', ports.api_port) : http,
+    ...(hasCertificate && config.url === undefined
+      ? { mqtts: secured('mqtts', ports.tls_port), wss: secured('wss', ports.wss_port) }
+      : {}),
+    ...(hasCertificate ? { https: secured('https', ports.https_port) } : {}),
   }
 }
 
 /** The addresses as the parts themselves have said them, as far as they did. */
 export const saidAddresses = (expected: Addresses, said: Iterable<PartMessage>): Addresses => {
   let addresses = expected
-  for (const { mqtt, ws, mqtts, http, api } of said) {
-    const known = Object.entries({ mqtt, ws, mqtts, http, api }).filter(([, url]) => url !== undefined)
+  for (const { kind: _, ...urls } of said) {
+    const known = Object.entries(urls).filter(([, url]) => url !== undefined)
     addresses = { ...addresses, ...Object.fromEntries(known) }
   }
   return addresses

@@ -4,7 +4,16 @@ import { createServer } from 'node:net'
 import { z } from 'zod'
 import { writeFileAtomic } from '../base/atomic-file.ts'
 
-export const portKeys = ['mqtt_port', 'ws_port', 'tls_port', 'http_port', 'api_port'] as const
+export const portKeys = [
+  'mqtt_port',
+  'ws_port',
+  'tls_port',
+  'wss_port',
+  'http_port',
+  'https_port',
+  'api_port',
+  'api_tls_port',
+] as const
 export type PortKey = (typeof portKeys)[number]
 export type Ports = Record<PortKey, number>
 

@@ -24,20 +24,26 @@ export const summaryOf = ({ version, fleet, data, cwd, addresses, devices }: Fac
   return [
     `Skein ${version} is ready: fleet "${fleet}", ${counted(devices.length, 'device')}${devices.length > 0 ? ` (${devices.join(', ')})` : ''}`,
     '',
-    `  MQTT             ${addresses.mqtt}    any user name, the token as password`,
-    `  MQTT, WebSocket  ${addresses.ws}`,
+    `  MQTT             ${addresses.mqtt}${addresses.ws ? '    any user name, the token as password' : ''}`,
+    ...(addresses.ws ? [`  MQTT, WebSocket  ${addresses.ws}`] : []),
     ...(addresses.mqtts ? [`  MQTT, TLS        ${addresses.mqtts}`] : []),
     `  REST             ${addresses.http}/api/v1`,
+    ...(addresses.https ? [`  REST, TLS        ${addresses.https}/api/v1`] : []),
     `  token            ${paths.adminToken}`,
     '',
     'Try it from another terminal:',
     '',
     `  ${cli} run -- sh -c 'echo hello; uname -a'`,
     '',
-    `  mosquitto_pub -h ${mqtt.hostname.replace(/^\[|\]$/g, '')} -p ${mqtt.port} -u me -P ${token} -q 1 \\`,
-    `    -t ${submit} \\`,
-    `    -m '${task}'`,
-    '',
+    // At a broker of somebody else it takes what only they know.
+    ...(addresses.ws
+      ? [
+          `  mosquitto_pub -h ${mqtt.hostname.replace(/^\[|\]$/g, '')} -p ${mqtt.port} -u me -P ${token} -q 1 \\`,
+          `    -t ${submit} \\`,
+          `    -m '${task}'`,
+          '',
+        ]
+      : []),
     `  curl -H ${`"authorization: Bearer $(cat ${quoted(paths.adminToken)})"`} ${addresses.http}/api/v1/tasks`,
     '',
     'Ctrl-C ends all of it.',

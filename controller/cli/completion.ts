@@ -25,7 +25,7 @@ export const printCompletion = (io: Pick<Io, 'out'>, program: Command, shell: st
 const stepsOf = (command: Command, path: readonly string[] = []): Step[] => [
   {
     path: path.join(' '),
-    words: command.commands.map((one) => one.name()),
+    words: [...command.commands.map((one) => one.name()), ...command.registeredArguments.flatMap((one) => one.argChoices ?? [])],
     flags: [
       ...command.options.flatMap((option) => [option.short, option.long].filter((flag) => flag !== undefined && flag !== null)),
       '--help',

@@ -1,5 +1,6 @@
 import { sleep } from '../../base/clock.ts'
 import { silentLog } from '../../base/log.ts'
+import { passwordFor } from '../../base/login.ts'
 import { startMqttBus } from '../../base/mqtt-bus.ts'
 import { type Client, clientOn } from './client.ts'
 import { CliFailure, exitCodes, unreachable, usageFailure } from './exit.ts'
@@ -17,8 +18,10 @@ export const connectClient = async (io: Io, flags: GlobalFlags): Promise<Client>
     // A new `skein up` may have made a new token.
     password: () => {
       const now = findWhere(flags, io.env)
-      return now.ok ? now.where.token : where.token
+      const { login, token } = now.ok ? now.where : where
+      return passwordFor(login, token)
     },
+    ...(where.ca === undefined ? {} : { ca: where.ca }),
     log: silentLog,
     clock: io.clock,
     chance: io.chance,

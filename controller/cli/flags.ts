@@ -8,6 +8,11 @@ export const withGlobals = (command: Command, timeoutName = 'timeout'): Command 
     .option('--url <url>', 'the broker, as in mqtt://127.0.0.1:1883 (SKEIN_URL)')
     .option('--token <token>', 'the token (SKEIN_TOKEN)')
     .option('--fleet <name>', 'the fleet (SKEIN_FLEET)')
+    .option(
+      '--tls-ca <file>',
+      'the certificate of the broker or its authority (PEM), if the system does not trust it (SKEIN_TLS_CA)',
+    )
+    .option('--login <how>', 'token, or digest at a broker with users of its own (SKEIN_LOGIN)')
     .option('--data <folder>', 'where "skein up" left addresses and token (SKEIN_DATA, default ./.skein)')
     .option('--profile <name>', 'a profile by name (SKEIN_PROFILE)')
     .option(`--${timeoutName} <seconds>`, 'how long to try to reach the controller (default 10)', secondsFlag)
@@ -15,8 +20,9 @@ export const withGlobals = (command: Command, timeoutName = 'timeout'): Command 
 /** The global flags of a verb: its own beat those that stand further left. */
 export const flagsOf = (command: Command): GlobalFlags => {
   const outer: GlobalFlags = command.parent ? flagsOf(command.parent) : {}
-  const { json, url, token, fleet, data, profile, timeout } = command.opts<GlobalFlags>()
-  const own = Object.entries({ json, url, token, fleet, data, profile, timeout }).filter(([, value]) => value !== undefined)
+  const { json, url, token, fleet, tlsCa, login, data, profile, timeout } = command.opts<GlobalFlags>()
+  const given = { json, url, token, fleet, tlsCa, login, data, profile, timeout }
+  const own = Object.entries(given).filter(([, value]) => value !== undefined)
   return { ...outer, ...Object.fromEntries(own) }
 }
 
@@ -25,6 +31,14 @@ export const secondsFlag = (text: string): number => {
   if (text.trim() === '' || !(value > 0) || value > 366 * 24 * 3600)
     throw new InvalidArgumentError('It must be a number of seconds above 0.')
   return value
+}
+
+/** A length of time with its unit, in seconds: `7d`, `12h`, `30min`, `90s`. */
+export const ageFlag = (text: string): number => {
+  const [, count, unit = ''] = /^(\d{1,9})(d|h|min|m|s)$/.exec(text) ?? []
+  const seconds = { d: 86_400, h: 3600, min: 60, m: 60, s: 1 }[unit]
+  if (count === undefined || seconds === undefined) throw new InvalidArgumentError('It must be like 7d, 12h, 30min or 90s.')
+  return Number(count) * seconds
 }
 
 export const wholeFlag = (text: string): number => {

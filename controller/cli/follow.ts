@@ -1,6 +1,6 @@
 import { sleep } from '../../base/clock.ts'
-import { LogChunk } from '../../schemas/exchange.ts'
-import type { LogRecord } from '../../schemas/log.ts'
+import { isMissing, type LogRecord, readRecords } from '../../schemas/log.ts'
+import { readLogMessage } from '../../schemas/log-message.ts'
 import { type OutputOf, operations } from '../../schemas/operations.ts'
 import { isRunOver, type RunState, runStates } from '../../schemas/run-states.ts'
 import type { Run } from '../../schemas/task.ts'
@@ -10,7 +10,7 @@ import { type Bell, createBell } from './bell.ts'
 import type { Client } from './client.ts'
 import { refusalFailure } from './exit.ts'
 import type { Io } from './io.ts'
-import { createLogMerge } from './log-merge.ts'
+import { createLogMerge, maxWaiting } from './log-merge.ts'
 import { wholeTask } from './with-client.ts'
 
 export type TaskDetails = OutputOf<'task.get'>
@@ -39,6 +39,9 @@ const pollMs = 2000
 const restWithinMs = 60_000
 const restOfLostWithinMs = 5000
 const sayWaitAfterMs = 1500
+/** How long what the controller fetches from a device is waited for, while none of it comes. */
+const comingWithinMs = 15_000
+const askAgainMs = 200
 
 /** Follows a task to its end, with the output of its runs: nothing missing, nothing twice. */
 export const followTask = (deps: Deps): Following => {
@@ -145,9 +148,13 @@ const followRun = async (
   // Without the pushes it is only slower.
   client.bus
     .subscribe(topic, ({ payload }) => {
-      const chunk = readChunk(payload)
-      if (!chunk) return
-      write(merge.offer(chunk.records))
+      const message = readLogMessage(payload)
+      if (!message || message.head.last <= merge.last()) return
+      // So far ahead the pages bring it in its turn: nothing is parsed twice, and the broker is not kept waiting.
+      if (message.head.first > merge.last() + maxWaiting) return bell.ring()
+      const records = readRecords(Buffer.from(message.records).toString('utf8'))
+      if (!records) return
+      write(merge.offer(records))
       if (merge.hasGap() || isAllWritten(current() ?? first)) bell.ring()
     })
     .catch(() => undefined)
@@ -156,10 +163,16 @@ const followRun = async (
       // Read before the page is asked for: what has ended by now has told all its numbers.
       const run = current() ?? first
       if (isAllWritten(run)) return
-      const reply = await client.ask('task.logs', { task_id: taskId, run: first.run_id, after: merge.last(), limit: 1000 })
+      const reply = await client.ask('task.logs', { task_id: taskId, run: first.run_id, after: merge.last(), limit: 10_000 })
       if (!reply.ok) throw refusalFailure(reply.error)
-      const { records, next, complete } = reply.output
+      const { records, next, complete, fetching } = reply.output
       const before = merge.last()
+      if (fetching && io.clock.mono() - movedAt < comingWithinMs) {
+        const hole = records.findIndex(isMissing)
+        write(merge.offer(hole < 0 ? records : records.slice(0, hole)))
+        await bell.wait(askAgainMs)
+        continue
+      }
       write(merge.offer(records))
       write(merge.skipTo(next))
       if (complete && merge.last() >= next) return
@@ -178,13 +191,5 @@ const followRun = async (
     }
   } finally {
     client.bus.unsubscribe(topic)
-  }
-}
-
-const readChunk = (payload: Uint8Array): LogChunk | undefined => {
-  try {
-    return LogChunk.safeParse(JSON.parse(Buffer.from(payload).toString('utf8'))).data
-  } catch {
-    return undefined // not JSON, so not from a device of ours; the pages have what counts
   }
 }

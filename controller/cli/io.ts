@@ -23,6 +23,10 @@ export interface GlobalFlags {
   url?: string
   token?: string
   fleet?: string
+  /** A file with the certificate that the broker is trusted for. */
+  tlsCa?: string
+  /** How to log in at the broker: token or digest. */
+  login?: string
   data?: string
   /** A profile by name, instead of the active one. */
   profile?: string

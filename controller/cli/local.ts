@@ -18,6 +18,14 @@ export const localStatus = async (io: Io, flags: LocalFlags): Promise<number> =>
   return exitCodes.done
 }
 
+/** `local metrics`: what the device on this machine counts, as Prometheus reads it. */
+export const localMetrics = async (io: Io, flags: LocalFlags): Promise<number> => {
+  const metrics = await askLocal(deviceFolderOf(flags, io.env), { command: 'metrics' }, (flags.timeout ?? 10) * 1000)
+  if (flags.json) printJson(io, metrics)
+  else io.out(String(metrics['text']))
+  return exitCodes.done
+}
+
 const textOf = (value: unknown): string => (typeof value === 'object' && value !== null ? JSON.stringify(value) : String(value))
 
 /** The one device below the data folder, or the one that is named. */
@@ -36,6 +44,14 @@ const deviceFolderOf = (flags: LocalFlags, env: Io['env']): { name: string; sock
   }
   return { name, socket: socketPathOf(paths.device(name).socket) }
 }
+
+/** What one device of this machine says of itself. */
+export const localStatusOf = (
+  paths: ReturnType<typeof pathsIn>,
+  name: string,
+  timeoutMs: number,
+): Promise<Record<string, unknown>> =>
+  askLocal({ name, socket: socketPathOf(paths.device(name).socket) }, { command: 'status' }, timeoutMs)
 
 const askLocal = (
   device: { name: string; socket: string },

@@ -12,7 +12,7 @@ export interface LogMerge {
 }
 
 /** As much as may wait behind a gap: what is beyond is dropped, and read from the controller in its turn. */
-const maxWaiting = 5000
+export const maxWaiting = 5000
 
 /** Merges one log out of two ways: live from the device, which is quick, and pages from the controller, which are certain. */
 export const createLogMerge = (after = 0): LogMerge => {

@@ -12,9 +12,15 @@ export const addProfile = async (io: Io, flags: GlobalFlags, name: string): Prom
     throw usageFailure(`"${name}" is no name for a profile: 1 to 63 of a-z, 0-9 and -, not starting with -`)
   const found = findWhere(flags, io.env)
   if (!found.ok) throw usageFailure(`${found.reason}; give it with --url and --token`)
-  const { url, token, fleet } = found.where
+  const { url, token, fleet, login, ca } = found.where
   const { active, profiles } = readProfiles(io.env)
-  writeProfiles(io.env, { active: active ?? name, profiles: { ...profiles, [name]: { url, token, fleet } } })
+  writeProfiles(io.env, {
+    active: active ?? name,
+    profiles: {
+      ...profiles,
+      [name]: { url, token, fleet, ...(login === 'token' ? {} : { login }), ...(ca === undefined ? {} : { ca }) },
+    },
+  })
   return said(
     io,
     flags,

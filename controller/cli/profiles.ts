@@ -3,11 +3,19 @@ import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { z } from 'zod'
 import { writeFileAtomic } from '../../base/atomic-file.ts'
+import { loginKinds } from '../../base/login.ts'
 import { FleetName } from '../../schemas/ids.ts'
 import type { Io } from './io.ts'
 
 /** A fleet that this person uses: its broker and a token. Kept in a file of mode 0600 in the person's own configuration. */
-export const Profile = z.strictObject({ url: z.string(), token: z.string(), fleet: FleetName.optional() })
+export const Profile = z.strictObject({
+  url: z.string(),
+  token: z.string(),
+  fleet: FleetName.optional(),
+  login: z.enum(loginKinds).optional(),
+  /** The certificate that its broker is trusted for (PEM). */
+  ca: z.string().optional(),
+})
 export type Profile = z.infer<typeof Profile>
 
 const Profiles = z.object({ active: z.string().nullable(), profiles: z.record(z.string(), Profile) })

@@ -1,8 +1,13 @@
 import { Command } from 'commander'
 import { version } from '../../base/version.ts'
 import type { InputOf } from '../../schemas/operations.ts'
-import { flagsOf, limitFlag, pairFlag, secondsFlag, severalFlag, wholeFlag, withGlobals } from './flags.ts'
+import type { BackupFlags, RestoreFlags } from './backup.ts'
+import type { BrokerConfigFlags } from './broker-config/broker-config.ts'
+import { ageFlag, flagsOf, limitFlag, pairFlag, secondsFlag, severalFlag, wholeFlag, withGlobals } from './flags.ts'
 import type { GlobalFlags, Io } from './io.ts'
+import { addDeviceVerbs } from './program-devices.ts'
+import { addTrustVerbs } from './program-trust.ts'
+import type { PruneFlags } from './prune.ts'
 import type { RunFlags } from './run.ts'
 import type { ListFlags } from './task.ts'
 import type { LogsFlags } from './task-logs.ts'
@@ -82,6 +87,11 @@ export const programOf = (io: Io, act: Act): Command => {
     .argument('<task>')
     .option('-f, --follow', 'go on until the task has ended')
     .option('--run <run>', 'of this run instead of the last')
+    .option('--after <number>', 'only the records behind this one, by the numbers that --json shows', wholeFlag)
+    .option('--before <number>', 'only the records before this one', wholeFlag)
+    .option('--tail <lines>', 'only the last lines', wholeFlag)
+    .option('--since <time>', 'only from then on: ISO 8601, or an age such as 10m')
+    .option('--until <time>', 'only up to then')
     .action((id: string, _options, command: Command) =>
       act(import('./task-logs.ts').then((one) => one.showLogs(io, logsFlagsOf(command), id))),
     )
@@ -96,7 +106,9 @@ export const programOf = (io: Io, act: Act): Command => {
       act(import('./task.ts').then((one) => one.retryTask(io, flagsOf(command), id))),
     )
 
-  const device = withGlobals(program.command('device').description('look at devices')).enablePositionalOptions()
+  const device = withGlobals(
+    program.command('device').description('look at devices, join, drain, label and remove them'),
+  ).enablePositionalOptions()
   const devices = verb(device, 'list', 'list devices, newest first').option(
     '--limit <count>',
     'at most so many (1 to 1000, default 50)',
@@ -116,12 +128,27 @@ export const programOf = (io: Io, act: Act): Command => {
       act(import('./device.ts').then((one) => one.getDevice(io, flagsOf(command), name))),
     )
 
+  addDeviceVerbs(device, io, act, verb)
+  const token = withGlobals(program.command('token').description('make, list and revoke tokens')).enablePositionalOptions()
+  const key = withGlobals(
+    program.command('key').description('the keys that commands to devices and tokens are signed with'),
+  ).enablePositionalOptions()
+  addTrustVerbs(token, key, io, act, verb)
+
   const local = withGlobals(program.command('local').description('look at the device on this machine, no controller needed'))
   verb(local.enablePositionalOptions(), 'status', 'show what the device says of itself')
     .option('--device <name>', 'this one of several')
     .action((_options, command: Command) =>
       act(
         import('./local.ts').then((one) => one.localStatus(io, { ...flagsOf(command), ...command.opts<{ device?: string }>() })),
+      ),
+    )
+
+  verb(local, 'metrics', 'print the metrics of the device, as Prometheus reads them')
+    .option('--device <name>', 'this one of several')
+    .action((_options, command: Command) =>
+      act(
+        import('./local.ts').then((one) => one.localMetrics(io, { ...flagsOf(command), ...command.opts<{ device?: string }>() })),
       ),
     )
 
@@ -147,6 +174,43 @@ export const programOf = (io: Io, act: Act): Command => {
     act(import('./profile.ts').then((one) => one.listProfiles(io, flagsOf(command)))),
   )
 
+  verb(program, 'backup', 'copy the controller of this machine into one file, while it runs (--data names its folder)')
+    .argument('<file>')
+    .option('--no-logs', 'without the output of tasks')
+    .action((file: string, _options, command: Command) =>
+      act(import('./backup.ts').then((one) => one.backup(io, { ...flagsOf(command), ...command.opts<BackupFlags>() }, file))),
+    )
+  verb(program, 'restore', 'put a backup in the place of the controller of this machine (--data names its folder)')
+    .argument('<file>')
+    .option('--force', 'put aside what is there')
+    .option('--dry-run', 'only check the backup, and tell what it has')
+    .option('--run-waiting', 'let tasks that waited run, even if they may have run since the backup')
+    .action((file: string, _options, command: Command) =>
+      act(import('./backup.ts').then((one) => one.restore(io, { ...flagsOf(command), ...command.opts<RestoreFlags>() }, file))),
+    )
+  verb(program, 'prune', 'remove old tasks now, with their runs and logs')
+    .option('--older-than <age>', 'those that ended longer ago, as in 7d or 12h (default: what the settings keep)', ageFlag)
+    .option('--dry-run', 'only tell how many')
+    .action((_options, command: Command) =>
+      act(import('./prune.ts').then((one) => one.prune(io, { ...flagsOf(command), ...command.opts<PruneFlags>() }))),
+    )
+
+  verb(program, 'broker-config', 'write the configuration of a broker of your own: users and permissions of this fleet')
+    .argument('<kind>', 'mosquitto, rabbitmq, nats or emqx; or login, for the user name and password of the token at hand')
+    .option('--out <folder>', 'write files there instead of printing them')
+    .option('--listen <address:port>', 'where the broker is to listen (default 127.0.0.1:1883)')
+    .option('--token-file <file>', 'a token of somebody else who is to be let in (repeatable)', severalFlag)
+    .action((kind: string, _options, command: Command) =>
+      act(
+        import('./broker-config/broker-config.ts').then((one) =>
+          one.brokerConfig(io, { ...flagsOf(command), ...command.opts<Omit<BrokerConfigFlags, keyof GlobalFlags>>() }, kind),
+        ),
+      ),
+    )
+
+  verb(program, 'doctor', 'find what is wrong here, with the broker or in the fleet, and say what to do about it').action(
+    (_options, command: Command) => act(import('./doctor/doctor.ts').then((one) => one.doctor(io, flagsOf(command)))),
+  )
   verb(program, 'status', 'show the fleet in a few lines').action((_options, command: Command) =>
     act(import('./status.ts').then((one) => one.showStatus(io, flagsOf(command)))),
   )
@@ -178,7 +242,7 @@ const filtersOf = (command: Command, fields: readonly string[]): Record<string, 
 const listFlagsOf = (command: Command): ListFlags => ({ ...flagsOf(command), ...command.opts<Pick<ListFlags, 'limit'>>() })
 const logsFlagsOf = (command: Command): LogsFlags => ({
   ...flagsOf(command),
-  ...command.opts<Pick<LogsFlags, 'follow' | 'run'>>(),
+  ...command.opts<Pick<LogsFlags, 'follow' | 'run' | 'after' | 'before' | 'tail' | 'since' | 'until'>>(),
 })
 
 /** Inside `run` --timeout is the work's; the connection's goes by another name, or stands before `run`. */

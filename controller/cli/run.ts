@@ -1,3 +1,4 @@
+import type { Timer } from '../../base/clock.ts'
 import type { Client } from './client.ts'
 import { CliFailure, exitCodeOfRun, exitCodes, unreachable } from './exit.ts'
 import type { TaskDetails } from './follow.ts'
@@ -42,6 +43,9 @@ export const taskOfRun = (words: readonly string[], flags: RunFlags, key: string
   ...(flags.tag ? { tags: flags.tag } : {}),
 })
 
+/** A connection that is back before is not missed. */
+const noticeAfterMs = 1500
+
 /** `skein run`: submits, follows the output as it comes, and ends as the program ended. */
 export const run = (io: Io, flags: RunFlags, words: readonly string[]): Promise<number> =>
   withClient(io, flags, (client) => runWith(io, client, flags, words))
@@ -65,7 +69,15 @@ const runWith = async (io: Io, client: Client, flags: RunFlags, words: readonly 
   const transcript = createTranscript(io, flags.json === true)
   const say = (text: string): void => (flags.json ? undefined : io.err(`skein: ${text}\n`))
   let isOver = false
-  client.bus.onDisconnect(() => (isOver ? undefined : say('the connection is lost, trying again')))
+  // A broker cuts off who does not keep up with a flood; what was missed is read afterwards, and a moment without it is no news.
+  let notice: Timer | undefined
+  client.bus.onDisconnect(() => {
+    if (isOver) return
+    notice?.cancel()
+    notice = io.clock.after(noticeAfterMs, () => {
+      if (!client.bus.isConnected()) say('the connection is lost, trying again')
+    })
+  })
   const following = followTask({
     client,
     io,
@@ -76,6 +88,7 @@ const runWith = async (io: Io, client: Client, flags: RunFlags, words: readonly 
   tell = following.tell
   const how = await Promise.race([following.done.catch((error: unknown) => goesOn(error, taskId)), leaving.left])
   isOver = true
+  notice?.cancel()
   if (how === 'left') {
     following.done.catch(() => undefined) // nobody waits for it any more, and the connection closes under it
     return leaving.exitCode()

@@ -94,20 +94,31 @@ export const deviceDetails = (device: Device, now: number): string =>
   ])
 
 /** The fleet in a few lines. */
-export const statusDetails = (status: OutputOf<'system.status'>): string =>
-  factsOf([
+export const statusDetails = (status: OutputOf<'system.status'>): string => {
+  const { sizes, loop_delay: late } = status
+  return factsOf([
     ['fleet', status.fleet],
     ['version', status.version],
     ['epoch', status.epoch],
+    ['up', status.uptime_seconds === undefined ? undefined : duration(status.uptime_seconds)],
     ['tasks', countsOf(status.tasks)],
     ['devices', countsOf(status.devices)],
     [
       'queue',
       status.queue.oldest_seconds === null
         ? status.queue.depth
-        : `${status.queue.depth}, the oldest for ${Math.round(status.queue.oldest_seconds)} s`,
+        : `${status.queue.depth}, the oldest for ${duration(status.queue.oldest_seconds)}`,
     ],
+    ...(sizes
+      ? ([
+          ['databases', `tasks ${megabytes(sizes.controller_bytes)}, logs ${megabytes(sizes.logs_bytes)}`],
+          ['disk', `${megabytes(sizes.disk_free_bytes)} free`],
+        ] as const)
+      : []),
+    ['loop delay', late && `p50 ${delay(late.p50_ms)}, p99 ${delay(late.p99_ms)}, most ${delay(late.max_ms)}`],
+    ...(status.damage ?? []).map((one) => ['damage', one] as const),
   ])
+}
 
 /** Writes a log record the way its program wrote it; what Skein has to say goes to stderr. */
 export const writeRecord = (io: Pick<Io, 'out' | 'err'>, record: LogRecord): void => {
@@ -139,3 +150,27 @@ const countsOf = (counts: Readonly<Record<string, number>>): string =>
     .filter(([, count]) => count > 0)
     .map(([name, count]) => `${count} ${name}`)
     .join(', ') || 'none'
+
+const megabytes = (bytes: number): string => (bytes >= 1e9 ? `${(bytes / 1e9).toFixed(1)} GB` : `${(bytes / 1e6).toFixed(1)} MB`)
+const delay = (ms: number): string => `${ms.toFixed(ms < 10 ? 1 : 0)} ms`
+/** The two largest units of a length of time. */
+const duration = (seconds: number): string => {
+  const whole = Math.round(seconds)
+  const units = [
+    ['d', 86_400],
+    ['h', 3600],
+    ['min', 60],
+    ['s', 1],
+  ] as const
+  const first = units.findIndex(([, size]) => whole >= size)
+  if (first < 0) return '0 s'
+  let rest = whole
+  return units
+    .slice(first, first + 2)
+    .flatMap(([unit, size]) => {
+      const count = Math.floor(rest / size)
+      rest -= count * size
+      return count > 0 ? [`${count} ${unit}`] : []
+    })
+    .join(' ')
+}

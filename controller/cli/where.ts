@@ -1,5 +1,7 @@
+import { X509Certificate } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { z } from 'zod'
+import { type Login, loginKinds } from '../../base/login.ts'
 import { pathsIn } from '../../base/paths.ts'
 import { FleetName, Subject } from '../../schemas/ids.ts'
 import type { GlobalFlags, Io } from './io.ts'
@@ -11,13 +13,22 @@ export interface Where {
   fleet: string
   /** Whom the token belongs to; the broker proves it, we only need it for the topics. */
   subject: string
+  /** How to log in at that broker. */
+  login: Login
+  /** A certificate that the broker is trusted for (PEM), beside those that the system knows. */
+  ca?: string
 }
 
 export type Search =
   | { ok: true; where: Where }
   | { ok: false; kind: 'usage' | 'missing' | 'token'; reason: string; mayCome: boolean }
 
-const Endpoints = z.looseObject({ fleet: FleetName, mqtt: z.string() })
+const Endpoints = z.looseObject({
+  fleet: FleetName,
+  mqtt: z.string(),
+  login: z.enum(loginKinds).optional(),
+  tls_ca: z.string().optional(),
+})
 const Claims = z.looseObject({ sub: Subject, fleet: FleetName.optional() })
 
 /**
@@ -32,11 +43,16 @@ export const findWhere = (flags: GlobalFlags, env: Io['env']): Search => {
   const { active, profiles } = readProfiles(env)
   if (named !== undefined && !Object.hasOwn(profiles, named))
     return wrong(`there is no profile "${named}"; "skein profile list" shows those there are`)
-  const local = endpoints && { url: endpoints.mqtt, token: given(readText(paths.adminToken)), fleet: endpoints.fleet }
+  const local = endpoints && {
+    url: endpoints.mqtt,
+    token: given(readText(paths.adminToken)),
+    fleet: endpoints.fleet,
+    login: endpoints.login,
+    ca: given(endpoints.tls_ca === undefined ? undefined : readText(endpoints.tls_ca)),
+  }
   const isElsewhere = flags.data === undefined && given(env['SKEIN_DATA']) === undefined && !existsSync(paths.adminToken)
   const usual: Profile | undefined = isElsewhere && active !== null ? profiles[active] : undefined
-  const from: { url: string; token?: string | undefined; fleet?: string | undefined } | undefined =
-    named === undefined ? (local ?? usual) : profiles[named]
+  const from: Found | undefined = named === undefined ? (local ?? usual) : profiles[named]
   const url = flags.url ?? given(env['SKEIN_URL']) ?? from?.url
   const token = flags.token ?? given(env['SKEIN_TOKEN']) ?? from?.token ?? given(readText(paths.adminToken))
   if (url === undefined) return missing('broker', `no --url, no SKEIN_URL, and no ${paths.endpoints}`, existsSync(data))
@@ -48,7 +64,23 @@ export const findWhere = (flags: GlobalFlags, env: Io['env']): Search => {
   if (!claims) return { ok: false, kind: 'token', reason: 'The token is not one of Skein: it names no subject', mayCome: false }
   const fleet = flags.fleet ?? given(env['SKEIN_FLEET']) ?? from?.fleet ?? claims.fleet ?? 'default'
   if (!FleetName.safeParse(fleet).success) return wrong(`"${fleet}" is no fleet name: 1 to 63 of a-z, 0-9 and -`)
-  return { ok: true, where: { url: fullUrl, token, fleet, subject: claims.sub } }
+  const login = flags.login ?? given(env['SKEIN_LOGIN']) ?? from?.login ?? 'token'
+  const kind = loginKinds.find((one) => one === login)
+  if (kind === undefined) return wrong(`"${login}" is no way to log in: ${loginKinds.join(' or ')}`)
+  const caFile = flags.tlsCa ?? given(env['SKEIN_TLS_CA'])
+  // What a profile or a data folder trusts is for its own broker.
+  const ca = caFile === undefined ? (url === from?.url ? from.ca : undefined) : certificateIn(caFile)
+  if (caFile !== undefined && ca === undefined) return wrong(`"${caFile}" has no certificate that can be read (--tls-ca)`)
+  const where = { url: fullUrl, token, fleet, subject: claims.sub, login: kind }
+  return { ok: true, where: ca === undefined ? where : { ...where, ca } }
+}
+
+type Found = {
+  url: string
+  token?: string | undefined
+  fleet?: string | undefined
+  login?: Login | undefined
+  ca?: string | undefined
 }
 
 const wrong = (reason: string): Search => ({ ok: false, kind: 'usage', reason, mayCome: false })
@@ -68,6 +100,15 @@ const readText = (file: string): string | undefined => {
     return readFileSync(file, 'utf8')
   } catch {
     return undefined // not there or not ours to read: the answer names the file that was looked for
+  }
+}
+
+const certificateIn = (file: string): string | undefined => {
+  const text = readText(file)
+  try {
+    return text !== undefined && new X509Certificate(text).raw.length > 0 ? text : undefined
+  } catch {
+    return undefined // no PEM of a certificate: the answer says so
   }
 }
 

@@ -26,12 +26,13 @@ export const applyReport = <R extends ReportedRun>(run: R, change: RunChange, no
   const earliest = Math.max(run.dispatched_at, run.accepted_at ?? 0, run.started_at ?? 0)
   const at = Math.max(earliest, Math.min(now, Date.parse(change.at)))
   const log = change.log ? JSON.stringify(change.log) : run.log
-  const late = JSON.stringify({
-    state: change.state,
-    at: new Date(at).toISOString(),
-    reason: change.reason ?? null,
-    exit_code: change.exit_code ?? null,
-  })
+  const late = () =>
+    JSON.stringify({
+      state: change.state,
+      at: new Date(at).toISOString(),
+      reason: change.reason ?? null,
+      exit_code: change.exit_code ?? null,
+    })
   const isEnd = isRunOver(change.state)
 
   if (isRunOver(run.state)) {
@@ -43,7 +44,7 @@ export const applyReport = <R extends ReportedRun>(run: R, change: RunChange, no
       ...run,
       log,
       confirmed: run.state === 'cancelled' ? 1 : run.confirmed,
-      late: change.state === run.state ? run.late : late,
+      late: change.state === run.state ? run.late : late(),
     }
   }
   if (isEnd && run.cancel_requested_at !== null) {
@@ -56,7 +57,7 @@ export const applyReport = <R extends ReportedRun>(run: R, change: RunChange, no
       confirmed: 1,
       ended_at: Math.max(at, run.cancel_requested_at),
       log,
-      late: change.state === 'cancelled' ? null : late,
+      late: change.state === 'cancelled' ? null : late(),
     }
   }
   if (runTransition(run.state, change.state).kind !== 'change') return undefined

@@ -54,8 +54,8 @@ export const apiRouter = (deps: Deps): Router => {
 }
 
 /** Finds out who asks before anything else of the request is read. */
-const identifier =
-  ({ authenticate, log }: Deps): RequestHandler =>
+export const identifier =
+  ({ authenticate, log }: Pick<Deps, 'authenticate' | 'log'>): RequestHandler =>
   async (request, response, next) => {
     const [, token] = /^Bearer +(\S+) *$/i.exec(request.get('authorization') ?? '') ?? []
     if (token === undefined) {
@@ -65,6 +65,7 @@ const identifier =
       const who = await authenticate(token)
       if ('reason' in who) return sendError(response, wireError('unauthorized', `Cannot accept the token: ${who.reason}`))
       response.locals['subject'] = who.subject
+      response.locals['role'] = who.role
     } catch (error) {
       log.error({ err: error }, 'a token could not be checked')
       return sendError(response, wireError('unavailable', 'The token cannot be checked now'))

@@ -1,37 +1,37 @@
 import { randomUUID } from 'node:crypto'
-import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express'
-import type { Closable } from '../../base/lifecycle.ts'
+import type { Clock } from '../../base/clock.ts'
+import { type HttpDoors, type HttpListen, openHttpDoors } from '../../base/http-doors.ts'
 import type { Log } from '../../base/log.ts'
 import { wireError } from '../../schemas/errors.ts'
-import type { AskerRole } from '../../schemas/operations.ts'
+import type { AskerRole } from '../../schemas/operation.ts'
 import type { Ask } from '../asking.ts'
 import { apiRouter } from './http-api.ts'
+import { serveMetrics } from './http-metrics.ts'
 import { sendError } from './http-reply.ts'
 
 export interface HttpDoorDeps {
-  bind: string
-  /** 0 picks a free one. */
-  port: number
+  listen: HttpListen
   ask: Ask
   /** Who a bearer token belongs to, or why it does not hold. */
   authenticate: (token: string) => Promise<{ subject: string; role: AskerRole | string } | { reason: string }>
   /** Whether requests can be served, and what that was judged by. */
   isReady: () => { ready: boolean; checks: Record<string, unknown> }
+  /** Metrics in Prometheus' format. */
+  metrics: () => Promise<string>
+  /** Whoever reaches this door may read the metrics, without a token. */
+  metricsOpen: boolean
   log: Log
+  clock: Clock
   version: string
   /** Answers what is neither API nor health: the dashboard's pages. */
   pages?: RequestHandler
 }
 
-export interface HttpDoor extends Closable {
-  port: number
-  app: Express
-}
+/** Opens the door for HTTP, with TLS and without: REST below `/api/v1`, `/healthz`, `/readyz`, `/metrics`. Whatever begins with `/api/` is answered in JSON. */
+export const startHttpDoor = (deps: HttpDoorDeps): Promise<HttpDoors> => openHttpDoors(deps.listen, appOf(deps), deps)
 
-/** Opens the HTTP door: REST below `/api/v1`, `/healthz`, `/readyz`. Whatever begins with `/api/` is answered in JSON. */
-export const startHttpDoor = async (deps: HttpDoorDeps): Promise<HttpDoor> => {
+const appOf = (deps: HttpDoorDeps): Express => {
   const app = express()
   app.disable('x-powered-by')
   app.disable('etag')
@@ -46,28 +46,13 @@ export const startHttpDoor = async (deps: HttpDoorDeps): Promise<HttpDoor> => {
     const { ready, checks } = deps.isReady()
     response.status(ready ? 200 : 503).json({ status: ready ? 'ready' : 'not_ready', checks })
   })
+  app.get('/metrics', serveMetrics(deps))
   app.use('/api', apiRouter(deps))
   if (deps.pages) app.use(deps.pages)
   app.get('/', (_request, response) => void response.type('text').send(waysIn(deps.version)))
   app.use((request, response) => sendError(response, wireError('not_found', `There is nothing at ${request.path}`)))
   app.use(onFault(deps.log))
-
-  const server = createServer(
-    // Slow or stuck clients give their connection back.
-    { headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 30_000, connectionsCheckingInterval: 5000 },
-    app,
-  )
-  await listen(server, deps.bind, deps.port)
-  const { port } = server.address() as AddressInfo // it listens on TCP, so this is not the name of a pipe
-  let closed: Promise<void> | undefined
-  return {
-    port,
-    app,
-    close: () => {
-      closed ??= closeServer(server)
-      return closed
-    },
-  }
+  return app
 }
 
 const waysIn = (version: string): string =>
@@ -75,7 +60,7 @@ const waysIn = (version: string): string =>
     `Skein ${version}`,
     '',
     'REST     /api/v1/tasks, /api/v1/devices, /api/v1/status   (authorization: Bearer <token>)',
-    'health   /healthz, /readyz',
+    'health   /healthz, /readyz, /metrics',
     '',
   ].join('\n')
 
@@ -96,20 +81,3 @@ const onFault =
     log.error({ err: error, method: request.method, path: request.path }, 'a request failed')
     sendError(response, wireError('internal', 'A fault in Skein; its log has more'))
   }
-
-const listen = (server: Server, host: string, port: number): Promise<void> =>
-  new Promise((resolve, reject) => {
-    server.once('error', (error) => reject(new Error(`Cannot listen for HTTP on ${host}:${port}`, { cause: error })))
-    server.listen({ host, port }, resolve)
-  })
-
-/** Answers what is under way, for two seconds at most. */
-const closeServer = (server: Server): Promise<void> =>
-  new Promise((resolve) => {
-    const timer = setTimeout(() => server.closeAllConnections(), 2000)
-    server.close(() => {
-      clearTimeout(timer)
-      resolve()
-    })
-    server.closeIdleConnections()
-  })

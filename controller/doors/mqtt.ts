@@ -54,11 +54,13 @@ type Read =
   | { ok: true; id: string | null; replyTo: string | undefined; follow: boolean; input: unknown; source: 'mqtt' | 'cli' }
   | { ok: false; reason: string }
 
+const utf8 = new TextDecoder('utf-8', { fatal: true })
+
 /** Reads an envelope; for task.submit a bare task, known by its payload, is its own envelope. */
 const readRequest = (operation: string, payload: Uint8Array): Read => {
   let raw: unknown
   try {
-    raw = payload.length === 0 ? {} : JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(payload))
+    raw = payload.length === 0 ? {} : JSON.parse(utf8.decode(payload))
   } catch (error) {
     return { ok: false, reason: `the message is not JSON in UTF-8: ${error instanceof Error ? error.message : 'unreadable'}` }
   }

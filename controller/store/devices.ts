@@ -13,6 +13,11 @@ export interface DeviceRow {
   last_seen_at: number | null
   drained: number
   removed: number
+  /** Labels that people put on it, JSON. */
+  own_labels: string
+  /** Its public keys as JWK, JSON; null as long as it has not shown any. */
+  sign_key: string | null
+  seal_key: string | null
 }
 
 /** The tables of devices and of the journals that they no longer have. */
@@ -24,7 +29,8 @@ export const createDevices = (db: Db) => {
   )
   const update = db.prepare<DeviceRow>(`
     update device set journal = @journal, session = @session, cursor = @cursor, labels = @labels, capacity = @capacity, version = @version,
-      last_seen_at = @last_seen_at, drained = @drained, removed = @removed where name = @name`)
+      last_seen_at = @last_seen_at, drained = @drained, removed = @removed,
+      own_labels = @own_labels, sign_key = @sign_key, seal_key = @seal_key where name = @name`)
   const cursor = db.prepare<[number, string]>('update device set cursor = ? where name = ?')
   const seen = db.prepare<[number, string]>('update device set last_seen_at = ? where name = ?')
   const retire = db.prepare<[string, string]>('insert or ignore into retired_journal (device, journal) values (?, ?)')

@@ -19,8 +19,13 @@ export const createQueue = (db: Db) => {
   const head = db.prepare<[string, number], QueueRow>(
     'select * from queue where lane = ? and due_at is null order by rank, id limit ?',
   )
+  const between = db.prepare<[number, number, number], QueueRow>(
+    'select * from queue where id > ? and id <= ? order by id limit ?',
+  )
+  const lastId = db.prepare<[], { id: number | null }>('select max(id) as id from queue')
   const remove = db.prepare<[number]>('delete from queue where id = ?')
   const ofTask = db.prepare<[string], QueueRow>('select * from queue where task_id = ?')
+  const ofLane = db.prepare<[string], QueueRow>('select * from queue where lane = ?')
   const lanes = db.prepare<[], { lane: string; count: number }>(
     'select lane, count(*) as count from queue where due_at is null group by lane',
   )
@@ -38,10 +43,14 @@ export const createQueue = (db: Db) => {
       add.run(row)
     },
     head: (lane: string, limit: number): QueueRow[] => head.all(lane, limit),
+    /** By age, whatever lane. */
+    between: (after: number, upTo: number, limit: number): QueueRow[] => between.all(after, upTo, limit),
+    lastId: (): number | null => lastId.get()?.id ?? null,
     remove: (id: number): void => {
       remove.run(id)
     },
     ofTask: (taskId: string): QueueRow[] => ofTask.all(taskId),
+    ofLane: (lane: string): QueueRow[] => ofLane.all(lane),
     lanes: (): Map<string, number> => new Map(lanes.all().map((one) => [one.lane, one.count])),
     due: (now: number): QueueRow[] => due.all(now),
     wake: (id: number): void => {

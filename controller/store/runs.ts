@@ -54,15 +54,14 @@ export interface NoteRow {
 
 /** The tables of runs and of notes about them. */
 export const createRuns = (db: Db) => {
-  const insert = db.prepare<RunRow>(`
+  // By place: to bind by name costs more than to store.
+  const insert = db.prepare<unknown[]>(`
     insert into run (run_id, task_id, attempt, device, journal, lane, tries, state, reason, exit_code, signal, dispatched_at, accepted_at, started_at,
       ended_at, cancel_requested_at, confirmed, start_before, log, late)
-    values (@run_id, @task_id, @attempt, @device, @journal, @lane, @tries, @state, @reason, @exit_code, @signal, @dispatched_at, @accepted_at, @started_at,
-      @ended_at, @cancel_requested_at, @confirmed, @start_before, @log, @late)`)
-  const update = db.prepare<RunRow>(`
-    update run set state = @state, reason = @reason, exit_code = @exit_code, signal = @signal, accepted_at = @accepted_at,
-      started_at = @started_at, ended_at = @ended_at, cancel_requested_at = @cancel_requested_at, confirmed = @confirmed, log = @log,
-      late = @late where run_id = @run_id`)
+    values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+  const update = db.prepare<unknown[]>(`
+    update run set state = ?, reason = ?, exit_code = ?, signal = ?, accepted_at = ?, started_at = ?, ended_at = ?,
+      cancel_requested_at = ?, confirmed = ?, log = ?, late = ? where run_id = ?`)
   const byId = db.prepare<[string], RunRow>('select * from run where run_id = ?')
   const ofTask = db.prepare<[string], RunRow>('select * from run where task_id = ? order by attempt')
   const open = db.prepare<[], RunRow>('select * from run where ended_at is null or confirmed = 0')
@@ -73,10 +72,20 @@ export const createRuns = (db: Db) => {
 
   return {
     insert: (row: RunRow): void => {
-      insert.run(row)
+      const { run_id, task_id, attempt, device, journal, lane, tries, state, reason, exit_code, signal } = row
+      const { dispatched_at, accepted_at, started_at, ended_at, cancel_requested_at, confirmed, start_before, log, late } = row
+      insert.run(
+        ...[run_id, task_id, attempt, device, journal, lane, tries, state, reason, exit_code, signal],
+        ...[dispatched_at, accepted_at, started_at, ended_at, cancel_requested_at, confirmed, start_before, log, late],
+      )
     },
     update: (row: RunRow): void => {
-      update.run(row)
+      const { state, reason, exit_code, signal, accepted_at, started_at, ended_at, cancel_requested_at, confirmed, log, late } =
+        row
+      update.run(
+        ...[state, reason, exit_code, signal, accepted_at, started_at, ended_at],
+        ...[cancel_requested_at, confirmed, log, late, row.run_id],
+      )
     },
     get: (runId: string): RunRow | undefined => byId.get(runId),
     ofTask: (taskId: string): RunRow[] => ofTask.all(taskId),

@@ -1,19 +1,49 @@
+import { openSound } from '../../base/damage.ts'
 import { type Db, openDatabase } from '../../base/database.ts'
 import { createDevices } from './devices.ts'
+import { createEnded } from './ended.ts'
+import { createJoinings } from './joinings.ts'
 import { createLogs } from './logs.ts'
 import { createMeta } from './meta.ts'
 import first from './migrations/001.sql'
+import second from './migrations/002.sql'
+import third from './migrations/003.sql'
+import fourth from './migrations/004.sql'
+import fifth from './migrations/005.sql'
 import logsFirst from './migrations/logs-001.sql'
+import logsBytes from './migrations/logs-002.sql'
+import logsRemoved from './migrations/logs-003.sql'
 import { createQueue } from './queue.ts'
+import { repair } from './repair.ts'
 import { createRuns } from './runs.ts'
 import { createTasks } from './tasks.ts'
 import { createTokens } from './tokens.ts'
 
+export const migrations = [
+  { number: 1, sql: first },
+  { number: 2, sql: second },
+  { number: 3, sql: third },
+  { number: 4, sql: fourth },
+  { number: 5, sql: fifth },
+]
+export const logMigrations = [
+  { number: 1, sql: logsFirst },
+  { number: 2, sql: logsBytes },
+  { number: 3, sql: logsRemoved },
+]
+
 /** Opens the controller's two databases: what it decides by, and the logs. `:memory:` serves for simulations. */
 export const openStore = (file: string, logFile: string) => {
-  const db = openDatabase(file, [{ number: 1, sql: first }])
-  const logDb = openDatabase(logFile, [{ number: 1, sql: logsFirst }])
+  const db = openDatabase(file, migrations)
+  const logDb = openDatabase(logFile, logMigrations)
   return storeOver(db, logDb)
+}
+
+/** The same over files that may be broken. What is found and done about it is told. */
+export const openSoundStore = (file: string, logFile: string, now: number) => {
+  const main = openSound(file, migrations, { now, repair: (db) => repair(db, now) })
+  const logs = openSound(logFile, logMigrations, { now })
+  return { store: storeOver(main.db, logs.db), damage: [main.damage, logs.damage].filter((one) => one !== null) }
 }
 
 export const storeOver = (db: Db, logDb: Db) => ({
@@ -23,8 +53,10 @@ export const storeOver = (db: Db, logDb: Db) => ({
   tasks: createTasks(db),
   runs: createRuns(db),
   queue: createQueue(db),
+  ended: createEnded(db),
   devices: createDevices(db),
   tokens: createTokens(db),
+  joinings: createJoinings(db),
   logs: createLogs(logDb),
   close: () => {
     logDb.close()

@@ -1,4 +1,6 @@
 import { type IncomingMessage, request, type ServerResponse } from 'node:http'
+import { request as requestSecured } from 'node:https'
+import { identityBeside } from '../../base/pinned-certificate.ts'
 import { wireError } from '../../schemas/errors.ts'
 
 /** Headers that belong to one connection and are not passed on [RFC 9110, 7.6.1]. */
@@ -6,14 +8,16 @@ const ofOneConnection = new Set(['connection', 'keep-alive', 'proxy-connection',
 
 /**
  * Hands a request to the controller's own door and its answer back, byte for byte. The controller knows who asks by the token,
- * which passes through; nothing is decided here.
+ * which passes through; nothing is decided here. With a `ca` a controller over TLS is trusted for that.
  */
 export const forwardTo =
-  (api: string) =>
+  (api: string, ca: string | undefined) =>
   (incoming: IncomingMessage, outgoing: ServerResponse): void => {
-    const { hostname, port } = new URL(api)
-    const forward = request({
-      host: hostname,
+    const { protocol, hostname, port } = new URL(api)
+    const secured = ca === undefined ? {} : { ca, checkServerIdentity: identityBeside(ca) }
+    const forward = (protocol === 'https:' ? requestSecured : request)({
+      ...secured,
+      host: hostname.replace(/^\[|\]$/g, ''),
       port,
       method: incoming.method,
       path: incoming.url,

@@ -3,9 +3,22 @@ import { join, resolve } from 'node:path'
 import type { ProcessPayload } from '../../schemas/task.ts'
 
 /** What a shell would find before it starts a program: the words and the folder, or the code and the reason why it cannot. */
-export type CommandLine = { ok: true; argv: readonly string[]; cwd: string } | { ok: false; code: 126 | 127; reason: string }
+export type CommandLine = Found | { ok: false; code: 125 | 126 | 127; reason: string }
+
+interface Found {
+  ok: true
+  argv: readonly string[]
+  cwd: string
+  /** The file that is to be executed. */
+  path: string
+  /** The kernel can do that; of a text without #! a shell has to make something. */
+  isDirect: boolean
+}
 
 type Env = Readonly<Record<string, string>>
+
+/** What the kernel takes as one argument or variable, without the NUL behind it. */
+const longestWord = 128 * 1024 - 1
 
 /** Resolves a payload. `work` is the folder of relative paths, `script` the file that a script has been written to. */
 export const commandLineOf = (payload: ProcessPayload, env: Env, work: string, script: string): CommandLine => {
@@ -14,16 +27,33 @@ export const commandLineOf = (payload: ProcessPayload, env: Env, work: string, s
     return { ok: false, code: 126, reason: `no_such_folder: ${JSON.stringify(payload.cwd ?? work)}` }
   }
   const argv = argvOf(payload, script)
+  if ([...argv, ...Object.entries(env).map((pair) => pair.join('='))].some((word) => Buffer.byteLength(word) > longestWord)) {
+    return { ok: false, code: 125, reason: `cannot_start: an argument or variable is longer than ${longestWord} bytes` }
+  }
   const program = payload.script === undefined ? (argv[0] ?? '') : interpreterOf(script)
   const found = find(program, env, cwd)
   if (found === 'missing') return { ok: false, code: 127, reason: `command_not_found: ${JSON.stringify(program)}` }
   if (found === 'forbidden') return { ok: false, code: 126, reason: `not_executable: ${JSON.stringify(program)}` }
-  return { ok: true, argv, cwd }
+  // A script is named by its own path, though what was looked for is what its first line names.
+  const path = payload.script === undefined ? found.path : script
+  return { ok: true, argv, cwd, path, isDirect: payload.script !== undefined || isDirect(resolve(cwd, path)) }
 }
 
 /** The text that turns the shim's subshell into the program, as the leader of a session and group of its own. */
-export const orderText = (setsid: string, argv: readonly string[], cwd: string): string =>
-  `unset SKEIN_SHIM; cd -- ${quote(cwd)} || exit 126; unset OLDPWD; exec ${[setsid, '--', ...argv].map(quote).join(' ')}`
+export const programText = (env: Env, cwd: string, line: readonly string[]): string => {
+  const variables = Object.entries(env).map(([name, value]) => `${name}=${quote(value)}`)
+  const plain = variables.filter((text) => !isOfShell(text))
+  // What some shells do not let one assign is passed on by env.
+  const others = variables.filter(isOfShell)
+  const words = line.map(quote)
+  return `export ${plain.join(' ')}
+cd -- ${quote(cwd)} || exit 126
+unset OLDPWD
+exec ${others.length > 0 ? `/usr/bin/env ${others.join(' ')} ` : ''}${words.join(' ')}`
+}
+
+const isOfShell = (assignment: string): boolean =>
+  /^(_|UID|EUID|PPID|GROUPS|OPTIND|SHELLOPTS|BASHOPTS|BASH_VERSINFO)=/.test(assignment)
 
 const inherited = ['PATH', 'HOME', 'LANG', 'TZ', 'USER', 'LOGNAME', 'SHELL', 'TMPDIR'] as const
 
@@ -53,7 +83,7 @@ const interpreterOf = (script: string): string => {
   }
 }
 
-const find = (program: string, env: Env, cwd: string): 'found' | 'missing' | 'forbidden' => {
+const find = (program: string, env: Env, cwd: string): { path: string } | 'missing' | 'forbidden' => {
   if (program === '') return 'missing'
   const candidates = program.includes('/')
     ? [resolve(cwd, program)]
@@ -62,10 +92,27 @@ const find = (program: string, env: Env, cwd: string): 'found' | 'missing' | 'fo
   for (const candidate of candidates) {
     const stat = statIfThere(candidate)
     if (!stat) continue
-    if (stat.isFile() && isExecutable(candidate)) return 'found'
+    if (stat.isFile() && isExecutable(candidate)) return { path: program.includes('/') ? program : candidate }
     verdict = 'forbidden'
   }
   return verdict
+}
+
+const isDirect = (path: string): boolean => {
+  let fd: number
+  try {
+    fd = openSync(path, 'r')
+  } catch {
+    // Executable but not readable: whatever it is, setsid(1) takes it.
+    return false
+  }
+  try {
+    const bytes = Buffer.alloc(4)
+    readSync(fd, bytes)
+    return bytes.toString('latin1', 0, 2) === '#!' || bytes.toString('latin1') === '\x7fELF'
+  } finally {
+    closeSync(fd)
+  }
 }
 
 const statIfThere = (path: string) => {
@@ -87,4 +134,5 @@ const isExecutable = (path: string): boolean => {
   }
 }
 
-const quote = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`
+/** A word as a shell reads it. */
+export const quote = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`

@@ -8,8 +8,8 @@ import { claimNotStarted, readClaim } from './run-folder.ts'
 /** One run under watch. `look` is called when something may have changed; the files and the process table say what. */
 export interface LiveRun extends RunHandle {
   look(): void
-  /** The shim that this daemon started has ended: from now on only the files speak for it. */
-  shimEnded(): void
+  /** The shim that this daemon started has ended: from now on only the files speak for it, unless there was no room for them. */
+  shimEnded(lackedRoom: boolean): void
 }
 
 export interface LiveRunDeps {
@@ -28,6 +28,8 @@ export interface LiveRunDeps {
 const graceMs = 10_000
 // A claim without its text for so long was made by somebody who died in between.
 const blankClaimMs = 2_000
+// Until it is looked again whether the disk takes a claim.
+const noRoomMs = 1000
 // So long after its start the pids cannot have gone once around.
 const youngMs = 5_000
 
@@ -103,8 +105,7 @@ export const watchRun = ({ folder, clock, watcher, output, isSameBoot, unclaimed
     if (isClosed) return undefined
     if (found.kind === 'unclaimed') {
       // From here on a late shim finds the claim and starts nothing. If it was faster, the next look sees it.
-      claimNotStarted(folder, 125, unclaimed)
-      lookAgainIn(0)
+      lookAgainIn(claimNotStarted(folder, 125, unclaimed) === 'no-room' ? noRoomMs : 0)
     } else if (killAt !== undefined) {
       press()
       // The shim tells when the program has gone: until then there is nothing to do before the grace is over.
@@ -139,9 +140,11 @@ export const watchRun = ({ folder, clock, watcher, output, isSameBoot, unclaimed
 
   return {
     look,
-    shimEnded: () => {
+    shimEnded: (lackedRoom) => {
       hasShim = false
-      look()
+      if (!lackedRoom || isClosed) return look()
+      close()
+      watcher.noRoom()
     },
     stop: (ms) => {
       if (isClosed) return
@@ -153,7 +156,6 @@ export const watchRun = ({ folder, clock, watcher, output, isSameBoot, unclaimed
       output.resume()
       if (end) lookAgainIn(0)
     },
-    journalled: output.journalled,
     release: close,
   }
 }

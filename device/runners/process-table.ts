@@ -37,18 +37,45 @@ export const isRunning = (identity: Identity): boolean => {
   return stat?.start === identity.start && stat.isAlive
 }
 
+/** The stats that were read while several runs are looked at together: their processes lie among each other's. */
+let shared: { stats: Map<number, ProcessStat | undefined>; last: number | undefined } | undefined
+
+/** What is asked about processes within `work` is looked up once. */
+export const lookTogether = (work: () => void): void => {
+  shared = { stats: new Map(), last: undefined }
+  try {
+    work()
+  } finally {
+    shared = undefined
+  }
+}
+
+const statNow = (pid: number): ProcessStat | undefined => {
+  if (shared?.stats.has(pid)) return shared.stats.get(pid)
+  // Most are gone, and to ask first is cheaper than an exception.
+  const stat = statSync(`/proc/${pid}`, { throwIfNoEntry: false }) ? statOf(pid) : undefined
+  shared?.stats.set(pid, stat)
+  return stat
+}
+
+const lastPid = (): number => {
+  const last = shared?.last ?? Number(readFileSync('/proc/loadavg', 'latin1').split(' ')[4])
+  if (shared) shared.last = last
+  return last
+}
+
 /**
  * The living processes of a leader's group and session, the leader included. With `isYoung` only pids given out since the
  * leader are looked at, which is all there can be as long as the pids cannot have gone once around.
  */
 export const membersOf = (leader: Identity, isYoung = false): ProcessStat[] => {
-  const now = statOf(leader.pid)
+  const now = statNow(leader.pid)
   // The kernel gives a pid out again only when no group and no session is named by it.
   if (now && now.start !== leader.start) return []
   const members = now?.isAlive ? [now] : []
   for (const pid of isYoung ? pidsSince(leader.pid) : allPids()) {
     if (pid === leader.pid) continue
-    const stat = statOf(pid)
+    const stat = statNow(pid)
     if (stat?.isAlive && (stat.group === leader.pid || stat.session === leader.pid)) members.push(stat)
   }
   return members
@@ -57,12 +84,10 @@ export const membersOf = (leader: Identity, isYoung = false): ProcessStat[] => {
 const allPids = (): number[] => readdirSync('/proc').map(Number).filter(Boolean)
 
 const pidsSince = (first: number): number[] => {
-  const last = Number(readFileSync('/proc/loadavg', 'latin1').split(' ')[4])
+  const last = lastPid()
   if (last < first || last - first > 100)
     return allPids().filter((pid) => (last < first ? pid > first || pid <= last : pid > first))
-  const pids = []
-  for (let pid = first + 1; pid <= last; pid++) if (statSync(`/proc/${pid}`, { throwIfNoEntry: false })) pids.push(pid)
-  return pids
+  return Array.from({ length: last - first }, (_, i) => first + 1 + i)
 }
 
 /** Signals a group as one, and one by one those who have left it but not the session, or have not formed it yet. */

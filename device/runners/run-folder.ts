@@ -1,4 +1,4 @@
-import { closeSync, constants, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs'
+import { closeSync, constants, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Identity, parseStat } from './process-table.ts'
 
@@ -36,16 +36,22 @@ const identityIn = (line: string): Identity | undefined => {
   return stat && { pid: stat.pid, start: stat.start }
 }
 
-/** Makes the claim so that nothing can start any more. False when it exists. */
-export const claimNotStarted = (folder: string, code: number, reason: string): boolean => {
+/** Makes the claim so that nothing can start any more; says so if the disk takes none. */
+export const claimNotStarted = (folder: string, code: number, reason: string): 'made' | 'exists' | 'no-room' => {
+  const path = join(folder, 'claim')
   try {
-    writeFileSync(join(folder, 'claim'), `not_started ${code} ${reason.replaceAll('\n', ' ')}\n`, { flag: 'wx', mode: 0o600 })
-    return true
+    writeFileSync(path, `not_started ${code} ${reason.replaceAll('\n', ' ')}\n`, { flag: 'wx', mode: 0o600 })
+    return 'made'
   } catch (error) {
-    if (hasCode(error, 'EEXIST')) return false
-    throw error
+    if (hasCode(error, 'EEXIST')) return 'exists'
+    if (!isLackOfRoom(error)) throw error
+    // One without its text would count as that of a shim. Nobody has written to it: the shim finds that it exists, and goes.
+    rmSync(path, { force: true })
+    return 'no-room'
   }
 }
+
+export const isLackOfRoom = (error: unknown): boolean => hasCode(error, 'ENOSPC') || hasCode(error, 'EDQUOT')
 
 /** Tells the shim that everything has been read. */
 export const releaseShim = (folder: string): void => {

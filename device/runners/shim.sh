@@ -1,33 +1,45 @@
-# Starts one program and outlives the daemon: holds its pipes open, writes down how it ended, waits until everything is read.
-# Runs in the folder of the run; $1 is the run, SKEIN_SHIM the boot id, a blank, and the text that becomes the program.
-# The environment is the program's own, so nothing here relies on PATH and no other variable is touched.
+# Starts programs, one after the other, and outlives the daemon: holds the pipes of a run open, writes down how its program ended,
+# and waits until everything is read. The shell gets this by stdin, behind two variables, and after it for each run a function,
+# `program`, and the call of `serve`. When the daemon is gone stdin ends, and the shim with it, but not before its run.
+# It stays in the folder in which it was started, under whatever name that goes: the one of its run, or that of a spare.
 # All that it writes is lines of one file, the claim. A line counts only with its newline, so none is ever half there.
 
-# The claim can be made only once. Who finds it there starts nothing.
-set -C -- "$1" "$SKEIN_SHIM"
-read -r SKEIN_SHIM </proc/self/stat || exit 75
-{ echo "shim ${2%% *} $SKEIN_SHIM" >claim; } 2>/dev/null || exit 76
-set +C
-
-# Caught, not ignored: what is ignored here would be ignored by the program too.
+# Caught, not ignored: what is ignored here would be ignored by the programs too.
 trap : HUP INT TERM
-# Read-write never blocks, and whoever dies, there is a reader and a writer left.
-exec 3<>out 4<>err 5<>done
+read -r self </proc/self/stat || exit 75
+exec 5<>done 6<>"$wake"
 
-poke() {
-  [ -p ../.wake ] && echo "$1" 1<>../.wake
+# Whether the program's process has been written down: a program may end with 77 too. A torn line does not count.
+has_pid() {
+  while read -r word rest; do [ "$word" != pid ] || return 0; done <claim
+  return 1
 }
 
-# In the foreground: dash makes what it starts with & ignore SIGINT and SIGQUIT. The subshell becomes the program, so its own
-# stat holds the program's pid and start time before anything of the program runs.
-(
-  { read -r SKEIN_SHIM </proc/self/stat && echo "pid $SKEIN_SHIM" >>claim; } || exit 125
-  poke "$1"
-  eval "${2#* }"
-) </dev/null >out 2>err 3>&- 4>&- 5>&-
-SKEIN_SHIM=$?
+serve() {
+  # The claim can be made only once. Who finds it there starts nothing. 77 says that the disk did not take it, and that nothing has begun.
+  set -C
+  { true >claim; } 2>/dev/null || { [ -e claim ] && exit 76; exit 77; }
+  set +C
+  { echo "shim $boot $self" >>claim; } 2>/dev/null || exit 77
+  # Read-write never blocks, and whoever dies, there is a reader and a writer left.
+  exec 3<>out 4<>err
 
-# On a full disk the status waits for room; in a folder that was removed nobody wants it. The newline before it ends a torn try.
-until [ ! -e claim ] || printf '\nexit %s\n' "$SKEIN_SHIM" >>claim; do /bin/sleep 1; done 2>/dev/null
-poke "$1"
-until read -r SKEIN_SHIM <&5; do :; done
+  # In the foreground: dash makes what it starts with & ignore SIGINT and SIGQUIT. The subshell becomes the program, so its own
+  # stat holds the program's pid and start time before anything of the program runs.
+  (
+    { read -r self </proc/self/stat && echo "pid $self" >>claim; } 2>/dev/null || exit 77
+    echo "$1 started" >&6
+    exec </dev/null >out 2>err 3>&- 4>&- 5>&- 6>&-
+    program
+  )
+  status=$?
+  [ "$status" != 77 ] || has_pid || exit 77
+
+  # On a full disk the status waits for room; in a folder that was removed nobody wants it. The newline before it ends a torn try.
+  until [ ! -e claim ] || printf '\nexit %s\n' "$status" >>claim; do /bin/sleep 1; done 2>/dev/null
+  echo "$1 ended" >&6
+  until read -r status <&5; do :; done
+  # From here on whoever has the pipes open is what the run has left behind.
+  exec 3>&- 4>&-
+  echo "$1 left" >&6
+}

@@ -89,7 +89,7 @@ describe('the password is a token', () => {
     ['with a changed role', async () => withPayload(await world.token('eve', 'viewer'), { role: 'admin' })],
     ['without a signature', async () => (await admin()).replace(/[^.]*$/, '')],
     ['with the algorithm none', async () => `${part({ alg: 'none', typ: 'JWT' })}.${(await admin()).split('.')[1]}.`],
-    ['signed with the public key as a secret', async () => withHmac(await admin(), world.key.publicKeyPem)],
+    ['signed with the public key as a secret', async () => withHmac(await admin(), world.keys.publicKeysPem())],
   ])('%s is refused with 4', async (_, token) => {
     const made = await token()
     expect(await refusedWith(made === undefined ? {} : { token: made })).toBe(4)
@@ -129,7 +129,7 @@ describe('client ids', () => {
     await connected({ token: await admin(), clientId: '' })
     expect(await refusedWith({ token: await admin(), clientId: '', clean: false })).toBe(2)
   })
-  test.each(['+', '#', 'a/b', 'a\nb', 'a\u0000b', 'a\u007f', 'x'.repeat(257)])('%j is refused', async (clientId) => {
+  test.each(['+', '#', 'a/b', 'a\nb', 'a\u007f', 'x'.repeat(257)])('%j is refused', async (clientId) => {
     expect(await refusedWith({ token: await admin(), clientId })).toBe(2)
   })
   test('one in use is taken over by its own subject only', async () => {
@@ -247,11 +247,9 @@ describe('limits', () => {
     await raw.closed()
     expect(acknowledged(raw)).toEqual([1])
   })
-  test('a keepalive of none, or of an hour, is refused', async () => {
-    const none = await connect({ token: await admin(), keepalive: 0 })
-    const long = await connect({ token: await admin(), keepalive: 3600 })
-    await none.closed()
-    await long.closed()
+  test('a keepalive of none, or of an hour, is what a client may ask for', async () => {
+    await connected({ token: await admin(), keepalive: 0 })
+    await connected({ token: await admin(), keepalive: 3600 })
   })
 })
 
@@ -369,16 +367,16 @@ describe('startBroker()', () => {
     const subject = ['-subj', '/CN=skein-test', '-addext', 'subjectAltName=IP:127.0.0.1']
     const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2']
     execFileSync('openssl', ['req', '-x509', ...kind, '-keyout', key, '-out', cert, ...subject], { stdio: 'ignore' })
-    const tls = { port: 0, cert: readFileSync(cert, 'utf8'), key: readFileSync(key, 'utf8') }
-    rmSync(folder, { recursive: true })
+    const tls = { port: 0, certFile: cert, keyFile: key }
     const secure = await startTestBroker({ listen: { bind: '127.0.0.1', mqttPort: 0, wsPort: 0, tls } })
     const url = secure.broker.addresses.mqtts?.url ?? ''
     const base = { url, clientId: '', password: await secure.token('admin', 'admin'), log: silentLog }
-    const believer = startMqttBus({ ...base, ca: tls.cert, clock: systemClock, chance: systemChance })
+    const believer = startMqttBus({ ...base, ca: readFileSync(cert, 'utf8'), clock: systemClock, chance: systemChance })
     const doubter = startMqttBus({ ...base, clock: systemClock, chance: systemChance })
     await eventually('the client that knows the certificate', () => believer.isConnected())
     await eventually('the doubt of the other', () => doubter.lastError()?.includes('self-signed certificate'))
     for (const one of [believer, doubter, secure]) await one.close()
+    rmSync(folder, { recursive: true })
   })
 
   test('with listenLater lets nobody in before listen()', async () => {

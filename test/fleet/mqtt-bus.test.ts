@@ -41,7 +41,7 @@ describe('startMqttBus()', () => {
   const again = (world: TestBroker, port: number): Promise<Broker> =>
     startBroker({
       fleet,
-      publicKeyPem: world.key.publicKeyPem,
+      publicKeysPem: world.keys.publicKeysPem(),
       listen: { bind: '127.0.0.1', mqttPort: port, wsPort: 0 },
       log: silentLog,
     }).then(own)

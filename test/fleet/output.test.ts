@@ -34,6 +34,24 @@ test('10 MB in 1,000,000 lines come out of run and of task logs as the program w
   expect(task.runs[0]?.log).toMatchObject({ lines: 1_000_000, bytes: 10_000_000, dropped_lines: 0, dropped_bytes: 0 })
 }, 150_000)
 
+test('a range of a log by its numbers, by REST and by the CLI', async () => {
+  const id = await installation.submit({ payload: { command: 'seq 1 25000' } })
+  await installation.ended(id)
+  await eventually('all of it is stored', async () => (await installation.output(id)).complete)
+  const { body } = await installation.answered('GET', `/tasks/${id}/logs?after=1000&before=1004`)
+  expect(body).toMatchObject({
+    next: 1003,
+    complete: true,
+    records: [1001, 1002, 1003].map((seq) => expect.arrayContaining([seq])),
+  })
+  const shown = async (...flags: string[]) => (await installation.cli(['task', 'logs', id, ...flags])).stdout
+  const seq = (from: number, to: number): string => Array.from({ length: to - from + 1 }, (_, i) => `${from + i}\n`).join('')
+  expect(await shown('--after', '3000', '--before', '23001')).toBe(seq(3001, 23_000))
+  expect(await shown('--before', '23001', '--tail', '2')).toBe(seq(22_999, 23_000))
+  const [record] = JSON.parse(await shown('--json', '--after', '24999'))
+  expect([record[0], record[3]]).toEqual([25_000, '25000'])
+})
+
 test('whoever reads the output slowly gets all of it', async () => {
   // The program has long ended when the reader begins.
   const script = 'bin/skein run -- seq 1 200000 | { while [ ! -e "$1" ]; do sleep 0.05; done; cat; }'

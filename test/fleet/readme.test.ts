@@ -207,7 +207,7 @@ describe('commands', () => {
     return help
   }
   const verbsIn = (help: string): string[] =>
-    [...(help.split('Commands:')[1] ?? '').matchAll(/^ {2}([a-z]+)/gm)].map((found) => found[1] ?? '')
+    [...(help.split('Commands:')[1] ?? '').matchAll(/^ {2}([a-z][a-z-]*)/gm)].map((found) => found[1] ?? '')
 
   /** Every `bin/skein …` and `skein …` in code blocks and inline code. */
   const commandsOf = (page: string): string[] => {

@@ -6,7 +6,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { connectAsync, type MqttClient } from 'mqtt'
 import { pathsIn } from '../../base/paths.ts'
-import { openTokenKey } from '../../controller/identity/keys.ts'
+import { openCommandKeys } from '../../controller/identity/command-keys.ts'
+import { openTokenKeys } from '../../controller/identity/token-keys.ts'
 import { issueToken } from '../../controller/identity/tokens.ts'
 import { bytesOf } from '../../schemas/log.ts'
 import type { OutputOf } from '../../schemas/operations.ts'
@@ -18,6 +19,8 @@ export interface InstallationOptions {
   apart?: boolean
   devices?: number
   env?: Readonly<Record<string, string>>
+  /** Puts a file system below the data folder before anything starts; it is closed when all has ended. */
+  mount?: (data: string) => { close(): void }
 }
 
 export interface CliResult {
@@ -70,8 +73,11 @@ export const startInstallation = async (options: InstallationOptions = {}) => {
     SKEIN_WS_PORT: '0',
     SKEIN_HTTP_PORT: '0',
     SKEIN_API_PORT: '0',
+    SKEIN_HTTPS_PORT: '0',
+    SKEIN_API_TLS_PORT: '0',
     ...options.env,
   }
+  const mounted = options.mount?.(data)
   const clients: MqttClient[] = []
   const extras: ChildProcess[] = []
   let up: ChildProcess | undefined
@@ -156,6 +162,17 @@ export const startInstallation = async (options: InstallationOptions = {}) => {
   const cli = (args: readonly string[], how: CliOptions = {}): Promise<CliResult> =>
     collect(process.execPath, [skein, ...args], { ...plainEnv(), SKEIN_DATA: data, ...how.env }, how)
 
+  const spawnDevice = (env: Readonly<Record<string, string>>): ChildProcess => {
+    const fd = openSync(logFile, 'a')
+    const child = spawn(process.execPath, [join(dist, 'device.js')], {
+      env: { ...plainEnv(), ...env },
+      stdio: ['ignore', fd, fd],
+    })
+    closeSync(fd)
+    extras.push(child)
+    return child
+  }
+
   const close = async (): Promise<void> => {
     const faults: string[] = []
     for (const client of clients.splice(0)) await client.endAsync(true)
@@ -176,6 +193,7 @@ export const startInstallation = async (options: InstallationOptions = {}) => {
       for (const { pid } of left) killPid(pid)
     }
     const said = tail()
+    mounted?.close()
     await rm(root, { recursive: true, force: true, maxRetries: 5 })
     if (faults.length > 0)
       throw new Error(`The installation did not end in good order: ${faults.join(', ')}; its log ends with:\n${said}`)
@@ -220,13 +238,14 @@ export const startInstallation = async (options: InstallationOptions = {}) => {
 
     /** A token of this fleet; unknown to the controller, which matters to nobody but those who ask. */
     tokenFor: async (subject: string, role: Role): Promise<string> =>
-      issueToken(await openTokenKey(paths), {
+      issueToken(openTokenKeys(paths).newest(), {
         subject,
         role,
         fleet: 'default',
         ttlSeconds: 3600,
         now: Date.now(),
         jti: `test-${subject}-${role}`,
+        ...(role === 'device' ? { ctl: openCommandKeys(paths).newest().kid } : {}),
       }),
 
     /** Makes a token of a person known to the controller: it learns those in its data folder when it starts. */
@@ -254,14 +273,19 @@ export const startInstallation = async (options: InstallationOptions = {}) => {
       const { folder, token: tokenFile } = paths.device(name)
       mkdirSync(folder, { recursive: true })
       await writeFile(tokenFile, token, { mode: 0o600 })
-      const fd = openSync(logFile, 'a')
-      const child = spawn(process.execPath, [join(dist, 'device.js')], {
-        env: { ...plainEnv(), SKEIN_DATA: data, SKEIN_NAME: name, SKEIN_URL: url, SKEIN_TOKEN_FILE: tokenFile, ...more },
-        stdio: ['ignore', fd, fd],
-      })
-      closeSync(fd)
-      extras.push(child)
-      return child
+      return spawnDevice({ SKEIN_DATA: data, SKEIN_NAME: name, SKEIN_URL: url, SKEIN_TOKEN_FILE: tokenFile, ...more })
+    },
+
+    /** A device with a data folder of its own, which joins by itself. */
+    startJoining: (name: string, joinTokenFile: string) => {
+      const own = { SKEIN_DATA: join(data, 'elsewhere', name), SKEIN_JOIN_TOKEN_FILE: joinTokenFile }
+      const child = spawnDevice({ ...own, SKEIN_NAME: name, SKEIN_URL: endpoints().mqtt })
+      return {
+        end: (): Promise<number | null> => {
+          child.kill('SIGTERM')
+          return exitOf(child)
+        },
+      }
     },
 
     submit: async (task: Readonly<Record<string, unknown>>): Promise<string> => {
@@ -291,8 +315,8 @@ export const startInstallation = async (options: InstallationOptions = {}) => {
         after = page.next
       }
     },
-    /** Shims and programs of runs that are alive. */
-    runProcesses: (): FoundProcess[] => processes().filter(({ cwd }) => cwd.includes('/runs/')),
+    /** Shims and programs of runs that are alive; no spare shims. */
+    runProcesses: (): FoundProcess[] => processes().filter(({ cwd }) => /\/runs\/(?!\.spare)/.test(cwd)),
     /** What is left of runs in the devices' folders. */
     runFolders: (): string[] =>
       readdirSync(paths.devices).flatMap((device) =>

@@ -76,9 +76,8 @@ export const runKillTrial = async ({ apart, tasks, kills, seed, mosquittoPub }: 
       expect(complete, `the log of task ${key} is whole`).toBe(true)
       if (o.toString() !== `out of ${key}\n`) without.push(`${key}: ${JSON.stringify(o.toString())}`)
     }
-    // A kill of a daemon between a read and the write of what was read takes it along (docs/status.md); hardly ever does one fall there.
-    if (without.length > 0) console.warn(`a kill took output along: ${without.join(', ')}`)
-    expect(without.length, without.join(', ')).toBeLessThanOrEqual(Math.ceil(plans.length / 40))
+    // A kill of a daemon between the read of a line and its write, a step of some ten microseconds, would take it along (docs/decisions.md).
+    expect(without, 'tasks without their output').toEqual([])
     expect(lines.length).toBe(plans.length)
     expect(watched.faults()).toEqual([])
     await eventually('an end of all shims', () => installation.runProcesses().length === 0)

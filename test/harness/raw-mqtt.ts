@@ -21,13 +21,13 @@ export interface RawConnect {
   clientId?: string
   clean?: boolean
   keepalive?: number
-  will?: { topic: string; retain: boolean }
+  will?: { topic: string; retain: boolean; qos?: 0 | 1 | 2; payload?: string }
   token?: string
 }
 
 /** Opens a plain TCP connection; sends a CONNECT if one is given. */
-export const openRawMqtt = async (url: string, how?: RawConnect): Promise<RawMqtt> => {
-  const socket = connect(Number(new URL(url).port), '127.0.0.1')
+export const openRawMqtt = async (url: string, how?: RawConnect, host = '127.0.0.1'): Promise<RawMqtt> => {
+  const socket = connect(Number(new URL(url).port), host)
   await once(socket, 'connect')
   socket.setNoDelay(true)
   socket.on('error', () => undefined) // a reset is one of the ways in which a broker closes; isClosed() tells
@@ -59,19 +59,21 @@ export const openRawMqtt = async (url: string, how?: RawConnect): Promise<RawMqt
 }
 
 /** A CONNECT of MQTT 3.1.1, made by hand [MQTT-3.1]: the library refuses to write what a broker must be shown. */
-const connectBytes = ({ clientId = '', clean = true, keepalive = 60, will, token }: RawConnect): Buffer => {
-  const flags = (clean ? 0x02 : 0) | (will ? 0x0c : 0) | (will?.retain ? 0x20 : 0) | (token === undefined ? 0 : 0xc0) // user name and password
+export const connectBytes = ({ clientId = '', clean = true, keepalive = 60, will, token }: RawConnect): Buffer => {
+  const flags =
+    (clean ? 0x02 : 0) | (will ? 0x04 | ((will.qos ?? 1) << 3) : 0) | (will?.retain ? 0x20 : 0) | (token === undefined ? 0 : 0xc0) // user name and password
   const body = Buffer.concat([
     field('MQTT'),
     Buffer.from([4, flags, keepalive >> 8, keepalive & 255]),
     field(clientId),
-    ...(will ? [field(will.topic), field('will')] : []),
+    ...(will ? [field(will.topic), field(will.payload ?? 'will')] : []),
     ...(token === undefined ? [] : [field('whoever'), field(token)]),
   ])
   return Buffer.concat([Buffer.from([0x10, (body.length & 127) | 128, body.length >> 7]), body])
 }
 
-const field = (text: string): Buffer => {
+/** A string or bytes behind their length. */
+export const field = (text: string): Buffer => {
   const bytes = Buffer.from(text)
   return Buffer.concat([Buffer.from([bytes.length >> 8, bytes.length & 255]), bytes])
 }

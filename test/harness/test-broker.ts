@@ -4,14 +4,14 @@ import { join } from 'node:path'
 import { silentLog } from '../../base/log.ts'
 import { pathsIn } from '../../base/paths.ts'
 import { type Broker, type BrokerOptions, startBroker } from '../../broker/broker.ts'
-import { openTokenKey, type TokenKey } from '../../controller/identity/keys.ts'
+import { openTokenKeys, type TokenKeyFiles } from '../../controller/identity/token-keys.ts'
 import { issueToken } from '../../controller/identity/tokens.ts'
 import type { Role } from '../../schemas/topics.ts'
 
 export interface TestBroker {
   broker: Broker
   fleet: string
-  key: TokenKey
+  keys: TokenKeyFiles
   token(subject: string, role: Role, how?: { ttlSeconds?: number; fleet?: string; now?: number }): Promise<string>
   close(): Promise<void>
 }
@@ -20,10 +20,10 @@ export interface TestBroker {
 export const startTestBroker = async (options: Partial<BrokerOptions> = {}): Promise<TestBroker> => {
   const fleet = options.fleet ?? 'default'
   const folder = await mkdtemp(join(tmpdir(), 'skein-broker-'))
-  const key = await openTokenKey(pathsIn(folder))
+  const keys = openTokenKeys(pathsIn(folder))
   const broker = await startBroker({
     fleet,
-    publicKeyPem: key.publicKeyPem,
+    publicKeysPem: keys.publicKeysPem(),
     listen: { bind: '127.0.0.1', mqttPort: 0, wsPort: 0 },
     log: silentLog,
     ...options,
@@ -35,10 +35,10 @@ export const startTestBroker = async (options: Partial<BrokerOptions> = {}): Pro
   return {
     broker,
     fleet,
-    key,
+    keys,
     token: (subject, role, how = {}) => {
       issued += 1
-      return issueToken(key, {
+      return issueToken(keys.newest(), {
         subject,
         role,
         fleet: how.fleet ?? fleet,

@@ -130,6 +130,7 @@ export const createSimBroker = (time: Time, random: () => number, weather: Weath
         client.disconnects.push(call)
       },
       backlogBytes: () => 0,
+      isHeard: () => true,
       close: async () => disconnect(client, false),
       cut: (withWill) => disconnect(client, withWill),
       die: () => disconnect(client, random() < 0.8),

@@ -19,6 +19,8 @@ interface Process {
   isGone: boolean
   boot: string
   output: Buffer
+  /** How much of it a daemon has read. */
+  read: number
   watcher: { life: { isDead: boolean }; watcher: RunWatcher } | null
 }
 
@@ -46,9 +48,8 @@ export const createMachine = (time: Time, name: string) => {
   }
 
   const runnerFor = (life: { isDead: boolean }): Runner => {
-    const watch = (run: string, watcher: RunWatcher, from: { o: number; e: number }, boot: string): RunHandle => {
+    const watch = (run: string, watcher: RunWatcher, boot: string): RunHandle => {
       const process = processes.get(run)
-      let sent = from.o
       let isReleased = false
       let isPaused = false
       let isOver = false
@@ -60,11 +61,11 @@ export const createMachine = (time: Time, name: string) => {
           watcher.started(4711)
         }
         if (!isPaused && process) {
-          const bytes = written(process).subarray(sent)
+          const bytes = written(process).subarray(process.read)
           if (bytes.length > 0) {
-            const at = sent
-            sent += bytes.length
-            watcher.output('o', at, bytes)
+            // As with a pipe: what was read is gone.
+            process.read += bytes.length
+            watcher.output('o', bytes)
           }
         }
         const finding = findingOf(process, boot)
@@ -93,7 +94,6 @@ export const createMachine = (time: Time, name: string) => {
         resume: () => {
           isPaused = false
         },
-        journalled: () => {},
         release: () => {
           isReleased = true
         },
@@ -123,15 +123,16 @@ export const createMachine = (time: Time, name: string) => {
             boot: `${name}-boot-${boots}`,
             output: outputOf(order.run, program),
             watcher: null,
+            read: 0,
           }
           processes.set(order.run, process)
           time.schedule(program.seconds * 1000, () => end(process, program.code, true))
         }
-        return watch(order.run, watcher, { o: 0, e: 0 }, processes.get(order.run)?.boot ?? '')
+        return watch(order.run, watcher, processes.get(order.run)?.boot ?? '')
       },
       adopt: (order, watcher) => {
         claims.add(order.run)
-        return watch(order.run, watcher, order.journalled, order.boot)
+        return watch(order.run, watcher, order.boot)
       },
       forget: (run) => {
         processes.delete(run)

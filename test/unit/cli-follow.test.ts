@@ -9,7 +9,7 @@ import type { LogRecord } from '../../schemas/log.ts'
 import { readTopic, topicMatches, topicOf } from '../../schemas/topics.ts'
 import { recordingIo } from './cli-io.ts'
 
-const where: Where = { url: 'mqtt://test', token: 't', fleet: 'default', subject: 'ann' }
+const where: Where = { url: 'mqtt://test', token: 't', fleet: 'default', subject: 'ann', login: 'token' }
 
 /** Ten seconds in one. */
 const fastClock: Clock = {
@@ -45,6 +45,7 @@ const memoryBus = (loses: () => boolean = () => false) => {
     },
     onDisconnect: () => undefined,
     backlogBytes: () => 0,
+    isHeard: () => true,
     close: () => Promise.resolve(),
   }
   const connect = (state: boolean) => {

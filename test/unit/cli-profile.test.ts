@@ -1,10 +1,11 @@
-import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { runCli } from '../../controller/cli/cli.ts'
 import { profileFileOf } from '../../controller/cli/profiles.ts'
 import { findWhere } from '../../controller/cli/where.ts'
+import { makeCertificate } from '../harness/certificates.ts'
 import { recordingIo } from './cli-io.ts'
 
 let home: string
@@ -37,6 +38,25 @@ test('profile: the first is active, another is used by name or by "use", tokens 
     { profile: 'north', url: 'mqtt://north', fleet: 'default', active: false },
     { profile: 'south', url: 'mqtt://south', fleet: 'swans', active: true },
   ])
+})
+
+test('profile: keeps the certificate that its broker is trusted for, and uses it for no other', async () => {
+  const file = join(home, 'ca.pem')
+  makeCertificate('broker', file, join(home, 'key.pem'))
+  const ca = readFileSync(file, 'utf8')
+  expect(await add('north', '--tls-ca', file)).toMatchObject({ exitCode: 0 })
+  const env = { XDG_CONFIG_HOME: home }
+  expect(findWhere({}, env)).toMatchObject({ where: { url: 'mqtt://north', ca } })
+  expect(findWhere({ url: 'mqtt://other' }, env)).toMatchObject({
+    ok: true,
+    where: expect.not.objectContaining({ ca: expect.anything() }),
+  })
+  const own = { url: 'mqtt://other', token: jwt('ann') }
+  expect(findWhere({ ...own, tlsCa: file }, {})).toMatchObject({ where: { ca } })
+  expect(findWhere(own, { SKEIN_TLS_CA: file })).toMatchObject({ where: { ca } })
+  writeFileSync(file, 'none')
+  for (const tlsCa of [file, join(home, 'nothing')])
+    expect(findWhere({ ...own, tlsCa }, {})).toMatchObject({ ok: false, kind: 'usage', reason: expect.stringContaining(tlsCa) })
 })
 
 test('profile: flags, variables and a data folder that is named beat the active one', async () => {

@@ -31,6 +31,14 @@ describe('runCli()', () => {
       err: expect.stringContaining('Did you mean --limit?'),
     })
     expect(await cli('task', 'list', '--limit', '1001')).toMatchObject({ exitCode: 2 })
+    expect(await cli('task', 'logs', 'some', '--tail', '0')).toMatchObject({
+      exitCode: 2,
+      err: expect.stringContaining('at least 1'),
+    })
+    expect(await cli('task', 'logs', 'some', '--before', '0')).toMatchObject({
+      exitCode: 2,
+      err: expect.stringContaining('at least 1'),
+    })
     expect(await cli('run')).toMatchObject({ exitCode: 2 })
     expect(await cli('run', '--env', 'novalue', '--', 'x')).toMatchObject({ exitCode: 2 })
     expect(await cli('task')).toMatchObject({ exitCode: 2 })
@@ -155,10 +163,12 @@ describe('findWhere()', () => {
     const data = join(folder, 'd')
     expect(findWhere({ data }, {})).toEqual({
       ok: true,
-      where: { url: 'mqtt://127.0.0.1:1', token: jwt({ sub: 'admin' }), fleet: 'geese', subject: 'admin' },
+      where: { url: 'mqtt://127.0.0.1:1', token: jwt({ sub: 'admin' }), fleet: 'geese', subject: 'admin', login: 'token' },
     })
     const env = { SKEIN_DATA: data, SKEIN_URL: 'mqtt://env', SKEIN_TOKEN: jwt({ sub: 'ann' }), SKEIN_FLEET: 'swans' }
     expect(findWhere({}, env)).toMatchObject({ where: { url: 'mqtt://env', subject: 'ann', fleet: 'swans' } })
+    expect(findWhere({}, { ...env, SKEIN_LOGIN: 'digest' })).toMatchObject({ where: { login: 'digest' } })
+    expect(findWhere({ login: 'none' }, env)).toMatchObject({ ok: false, kind: 'usage' })
     expect(findWhere({ url: 'host:1883', token: jwt({ sub: 'bob' }), fleet: 'x' }, env)).toMatchObject({
       where: { url: 'mqtt://host:1883', subject: 'bob', fleet: 'x' },
     })

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -92,6 +92,19 @@ describe('openDatabase()', () => {
     expect(db.prepare('select n from t').all()).toEqual([{ n: 1 }])
     db.close()
   })
+})
+
+// What better-sqlite3 12 is when it is compiled with the headers of Node 24.19 or later, unless scripts/object-wrap.h is there.
+test('statements that nobody holds any more are collected, and the process lives on', () => {
+  const script = `
+    const db = new (require('better-sqlite3'))(':memory:')
+    const step = (left) => {
+      for (let i = 0; i < 500; i++) db.pragma('user_version')
+      left > 0 ? setImmediate(step, left - 1) : console.log('lives')
+    }
+    step(300)`
+  const { stdout, stderr } = spawnSync(process.execPath, ['--max-semi-space-size=1', '-e', script], { encoding: 'utf8' })
+  expect({ stdout, stderr }).toEqual({ stdout: 'lives\n', stderr: '' })
 })
 
 describe('holdFolder()', () => {

@@ -2,11 +2,16 @@ import type { Bus, Message } from '../../base/bus.ts'
 import { chanceFrom } from '../../base/chance.ts'
 import { silentLog } from '../../base/log.ts'
 import { type Controller, startController } from '../../controller/controller.ts'
+import type { CommandKeyFiles } from '../../controller/identity/command-keys.ts'
+import type { TokenKeyFiles } from '../../controller/identity/token-keys.ts'
+import type { RetentionPolicy } from '../../controller/retention.ts'
 import { openStore, type Store } from '../../controller/store/store.ts'
 import type { Outcome } from '../../schemas/errors.ts'
 import { Command, type RunChange, type Verb } from '../../schemas/exchange.ts'
 import { instant } from '../../schemas/ids.ts'
+import { Jws } from '../../schemas/keys.ts'
 import { topicMatches, topicOf } from '../../schemas/topics.ts'
+import { someCommandKeys, someTokenKeys } from '../harness/keys.ts'
 import { clockOf, createTime, randomFrom, type Time } from '../simulation/sim-clock.ts'
 
 /** A bus in memory: delivers in order, at once, on simulated time. */
@@ -45,6 +50,7 @@ export const createWire = (time: Time) => {
         disconnects.push(call)
       },
       backlogBytes: () => 0,
+      isHeard: () => true,
       close: async () => {
         isUp = false
       },
@@ -75,8 +81,15 @@ export const createPace = (time: Time) => {
   }
   /** Waits for an answer while simulated time stands still. */
   const settle = async <T>(promise: Promise<T>): Promise<T> => {
-    promise.catch(() => {}) // it is the caller's; until then it may have been rejected
-    await advance(0)
+    let isSettled = false
+    // It is the caller's; until then it may have been rejected.
+    promise
+      .catch(() => undefined)
+      .finally(() => {
+        isSettled = true
+      })
+    // What is done outside, as by WebCrypto, takes a moment of real time.
+    for (await advance(0); !isSettled; await advance(0)) await turn()
     return promise
   }
   return { advance, settle }
@@ -88,11 +101,18 @@ export interface DeskOptions {
   store?: Store
   seed?: number
   heartbeatMs?: number
+  retention?: RetentionPolicy
+  keys?: CommandKeyFiles
+  tokenKeys?: TokenKeyFiles
 }
+
+const commandKeys = someCommandKeys()
+const usualTokenKeys = someTokenKeys()
 
 /** A controller over a store and a bus in memory, on simulated time, with devices and clients that a test speaks for. */
 export const startDesk = async (options: DeskOptions = {}) => {
   const time = options.time ?? createTime()
+  const tokenKeys = options.tokenKeys ?? usualTokenKeys
   const wire = options.wire ?? createWire(time)
   const store = options.store ?? openStore(':memory:', ':memory:')
   const random = randomFrom(options.seed ?? 7)
@@ -109,8 +129,8 @@ export const startDesk = async (options: DeskOptions = {}) => {
     ['victor', 'viewer'],
     ['d1', 'device'],
   ] as const) {
-    const row = { jti: subject, subject, role, hash: '', created_at: 0, expires_at: Number.MAX_SAFE_INTEGER }
-    store.tokens.put({ ...row, revoked_at: null, last_used_at: null })
+    const row = { jti: subject, subject, role, hash: '', created_at: 0, expires_at: Date.parse('2999-01-01') }
+    store.tokens.put({ ...row, revoked_at: null, last_used_at: null, key: tokenKeys.oldest().kid })
   }
   const controller: Controller = await settle(
     startController({
@@ -121,8 +141,11 @@ export const startDesk = async (options: DeskOptions = {}) => {
       chance,
       log: silentLog,
       heartbeatMs: options.heartbeatMs ?? 10_000,
+      keys: options.keys ?? commandKeys,
+      tokenKeys,
       overtaken: (epoch) => overtakenBy.push(epoch),
       onEpoch: () => {},
+      ...(options.retention ? { retention: options.retention } : {}),
     }),
   )
   const ask = (operation: string, input: unknown, subject = 'admin', door: 'mqtt' | 'api' | 'cli' = 'api') =>
@@ -177,7 +200,7 @@ export const startDesk = async (options: DeskOptions = {}) => {
   const commands = (name: string, verb: Verb) =>
     wire.sent
       .filter((one) => one.topic === topicOf('default', 'deviceCommand', { device: name, verb }))
-      .map((one) => ({ ...Command.parse(JSON.parse(one.text)), at: one.at }))
+      .map((one) => ({ ...commandIn(one.text), at: one.at }))
 
   /** Submits a task and gives its id; the test fails if it is refused. */
   const submit = async (more: Record<string, unknown> = {}, subject = 'admin'): Promise<string> =>
@@ -223,6 +246,10 @@ export const startDesk = async (options: DeskOptions = {}) => {
   }
 }
 export type Desk = Awaited<ReturnType<typeof startDesk>>
+
+/** The command in a signed message, whoever signed it. */
+export const commandIn = (text: string): Command =>
+  Command.parse(JSON.parse(Buffer.from(Jws.parse(JSON.parse(text)).payload, 'base64url').toString()))
 
 /** The output of an operation; an expected refusal fails the test with its message. */
 export const outputOf = (outcome: Outcome<unknown>): Record<string, unknown> => {

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest'
+import { openStore } from '../../controller/store/store.ts'
 import { commandBodies } from '../../schemas/exchange.ts'
 import { topicOf } from '../../schemas/topics.ts'
+import { someCommandKeys } from '../harness/keys.ts'
 import { codeOf, outputOf, startDesk } from './desk.ts'
 
 const welcomeTo = (desk: Awaited<ReturnType<typeof startDesk>>, device: string) =>
@@ -160,10 +162,27 @@ describe('exchange', () => {
     expect(codeOf(await desk.ask('task.retry', { task_id: 'gone' }))).toBe('invalid')
   })
 
-  test('a hello of a higher epoch raises ours above it, stored and announced', async () => {
-    const desk = await startDesk()
+  test('a hello that proves a higher epoch raises ours above it, stored and announced', async () => {
+    const [keys, stranger] = [someCommandKeys(), someCommandKeys()]
+    const desk = await startDesk({ keys })
     const ours = desk.controller.epoch()
+    const seen = { fleet: 'default', epoch: ours + 41 }
+    const proof = keys.newest().sign('skein-epoch', JSON.stringify(seen))
+    // Nobody's mere word, and no proof of something else.
     await desk.hello('d1', { epoch: ours + 41 })
+    await desk.hello('d1', {
+      epoch: ours + 41,
+      proof: stranger.newest().sign('skein-epoch', JSON.stringify(seen), { withKey: true }),
+    })
+    await desk.hello('d1', { epoch: ours + 500, proof })
+    await desk.hello('d1', { epoch: ours + 41, proof: keys.newest().sign('skein-command', JSON.stringify(seen)) })
+    await desk.hello('d1', {
+      epoch: ours + 41,
+      proof: keys.newest().sign('skein-epoch', JSON.stringify({ ...seen, fleet: 'other' })),
+    })
+    expect(desk.controller.epoch()).toBe(ours)
+
+    await desk.hello('d1', { epoch: ours + 41, proof })
     expect(desk.controller.epoch()).toBe(ours + 42)
     expect(desk.store.meta.get('epoch')).toBe(String(ours + 42))
     expect(desk.commands('d1', 'welcome').at(-1)?.epoch).toBe(ours + 42)
@@ -181,6 +200,31 @@ describe('startController()', () => {
     await first.close()
     const second = await startDesk({ store: first.store, time: first.time, wire: first.wire })
     expect(second.controller.epoch()).toBe(epoch + 1)
+  })
+
+  test('the state of a controller that is not signed by a key of ours drives nobody away', async () => {
+    const desk = await startDesk()
+    const higher = { state: 'online', epoch: desk.controller.epoch() + 5, at: '2026-01-01T00:00:00.000Z', instance: 'x' }
+    await desk.say(topicOf('default', 'controllerState', {}), higher)
+    await desk.say(topicOf('default', 'controllerState', {}), {
+      ...higher,
+      proof: someCommandKeys()
+        .newest()
+        .sign('skein-epoch', JSON.stringify({ fleet: 'default', epoch: higher.epoch })),
+    })
+    expect(desk.overtakenBy).toEqual([])
+  })
+
+  test('of two controllers with the same epoch one goes above, and the other is overtaken', async () => {
+    const one = await startDesk({ seed: 1 })
+    const copy = openStore(':memory:', ':memory:')
+    copy.meta.set('epoch', String(one.controller.epoch() - 1))
+    const two = await startDesk({ seed: 2, store: copy, time: one.time, wire: one.wire })
+    await one.advance(10)
+    await two.advance(10)
+    expect(one.overtakenBy.length + two.overtakenBy.length).toBeGreaterThan(0)
+    expect(one.overtakenBy.length > 0 && two.overtakenBy.length > 0).toBe(false)
+    expect(one.controller.epoch()).not.toBe(two.controller.epoch())
   })
 
   test('of two controllers the one with the lower epoch is told that it is overtaken, the other is not', async () => {

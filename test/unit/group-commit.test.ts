@@ -62,6 +62,26 @@ describe('startGroupCommit()', () => {
     expect(ids()).toEqual([1, 4])
   })
 
+  test('with `again` a group of which a piece fails is done once more, from nothing; the same pieces stand', async () => {
+    let derived: number[] = []
+    const group = startGroupCommit(db, systemClock, {
+      again: () => {
+        derived = []
+      },
+    })
+    const add = (id: number) =>
+      group.run(() => {
+        derived.push(id)
+        put(id)
+      })
+    const results = await Promise.allSettled([add(1), add(2), add(1), add(3)])
+    expect(results.map((one) => one.status)).toEqual(['fulfilled', 'fulfilled', 'rejected', 'fulfilled'])
+    expect([ids(), derived]).toEqual([
+      [1, 2, 3],
+      [1, 2, 1, 3],
+    ])
+  })
+
   test('what `before` does belongs to the same commit; if it fails nothing is stored, and all are told', async () => {
     const failures: unknown[] = []
     let isBroken = true

@@ -1,15 +1,17 @@
 import { request as rawRequest } from 'node:http'
 import { connect } from 'node:net'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { systemClock } from '../../base/clock.ts'
+import type { HttpDoors } from '../../base/http-doors.ts'
 import { silentLog } from '../../base/log.ts'
 import type { Asker } from '../../controller/asking.ts'
-import { type HttpDoor, startHttpDoor } from '../../controller/doors/http.ts'
+import { startHttpDoor } from '../../controller/doors/http.ts'
 import { accepted, type Outcome, refused } from '../../schemas/errors.ts'
 import { operationNames, operations } from '../../schemas/operations.ts'
 
 type Asked = { asker: Asker; operation: string; input: unknown }
 
-let door: HttpDoor
+let door: HttpDoors
 let asked: Asked[]
 let answer: () => Promise<Outcome<unknown>>
 let isReady: boolean
@@ -19,8 +21,8 @@ beforeEach(async () => {
   isReady = true
   answer = () => Promise.resolve(accepted({ task_id: 't' }))
   door = await startHttpDoor({
-    bind: '127.0.0.1',
-    port: 0,
+    listen: { bind: '127.0.0.1', port: 0 },
+    clock: systemClock,
     ask: (asker, operation, input) => {
       asked.push({ asker, operation, input })
       return answer()
@@ -28,7 +30,15 @@ beforeEach(async () => {
     authenticate: (token) =>
       token === 'broken'
         ? Promise.reject(new Error('no database'))
-        : Promise.resolve(token === 'good' ? { subject: 'ann', role: 'admin' } : { reason: 'the token has expired' }),
+        : Promise.resolve(
+            token === 'device'
+              ? { subject: 'pi', role: 'device' }
+              : token === 'good'
+                ? { subject: 'ann', role: 'admin' }
+                : { reason: 'the token has expired' },
+          ),
+    metrics: () => Promise.resolve('skein_tasks 1\n'),
+    metricsOpen: false,
     isReady: () => ({ ready: isReady, checks: { store: isReady } }),
     log: silentLog,
     version: '1.2.3',
@@ -37,7 +47,7 @@ beforeEach(async () => {
 afterEach(() => door.close())
 
 const call = async (method: string, path: string, body?: string, headers: Record<string, string> = {}) => {
-  const response = await fetch(`http://127.0.0.1:${door.port}${path}`, {
+  const response = await fetch(`http://127.0.0.1:${door.http.port}${path}`, {
     method,
     headers: { authorization: 'Bearer good', ...headers },
     ...(body === undefined ? {} : { body }),
@@ -104,6 +114,17 @@ describe('startHttpDoor()', () => {
     expect(asked).toEqual([])
   })
 
+  test('gives metrics to those who may read', async () => {
+    const reply = await call('GET', '/metrics')
+    expect(reply).toMatchObject({ status: 200, text: 'skein_tasks 1\n' })
+    expect(reply.headers.get('content-type')).toContain('version=0.0.4')
+    expect(await call('GET', '/metrics', undefined, { authorization: '' })).toMatchObject({ status: 401 })
+    expect(await call('GET', '/metrics', undefined, { authorization: 'Bearer device' })).toMatchObject({
+      status: 403,
+      json: { error: { code: 'forbidden' } },
+    })
+  })
+
   test('answers a wrong method with 405 and what is allowed', async () => {
     const reply = await call('DELETE', '/api/v1/tasks')
     expect(reply).toMatchObject({ status: 405, json: { error: { code: 'unknown_operation' } } })
@@ -154,10 +175,10 @@ describe('startHttpDoor()', () => {
   })
 
   test('close() ends connections that idle, and is harmless twice', async () => {
-    const idle = connect(door.port, '127.0.0.1')
+    const idle = connect(door.http.port, '127.0.0.1')
     await new Promise<void>((resolve) => idle.once('connect', resolve))
     await new Promise<void>((resolve) =>
-      rawRequest({ port: door.port, path: '/healthz' }, (r) => r.resume().once('end', resolve)).end(),
+      rawRequest({ port: door.http.port, path: '/healthz' }, (r) => r.resume().once('end', resolve)).end(),
     )
     const gone = new Promise((resolve) => idle.once('close', resolve))
     await Promise.all([door.close(), door.close(), gone])

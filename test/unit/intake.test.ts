@@ -8,6 +8,7 @@ import { createIntake } from '../../controller/intake.ts'
 import { openStore, type Store } from '../../controller/store/store.ts'
 import { maxMessageBytes } from '../../schemas/request.ts'
 import { readTask, type TaskInput } from '../../schemas/task.ts'
+import { someCommandKeys } from '../harness/keys.ts'
 import { clockOf, createTime, randomFrom } from '../simulation/sim-clock.ts'
 import { createWire, outputOf, startDesk } from './desk.ts'
 
@@ -32,10 +33,19 @@ const openIntake = (devices: readonly (readonly [string, Record<string, string>]
   const fleet = createFleet(store, clock, 40_000)
   fleet.reload()
   const bus = createWire(time).open()
-  const effects = createEffects({ fleet: 'default', bus, clock, chance, epoch: () => 1, show: () => null })
+  const effects = createEffects({
+    fleet: 'default',
+    bus,
+    clock,
+    chance,
+    epoch: () => 1,
+    keys: someCommandKeys(),
+    welcomedOf: () => undefined,
+    show: () => null,
+  })
   const execution = createExecution({ store, fleet, effects, clock, chance, heartbeatMs: 10_000 })
   const dispatcher = createDispatcher(store, fleet, execution)
-  return { store, fleet, intake: createIntake({ store, fleet, effects, dispatcher, clock, chance }) }
+  return { store, fleet, intake: createIntake({ store, fleet, effects, execution, dispatcher, clock, chance }) }
 }
 const task = (more: Record<string, unknown> = {}): TaskInput => {
   const read = readTask({ payload: { command: ['a'], env: { A: '1', B: '2' } }, ...more })

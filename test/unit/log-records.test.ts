@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { bytesOf, firstSeqOf, LogRecord } from '../../schemas/log.ts'
+import { bytesOf, firstSeqOf, isLogRecord, LogRecord } from '../../schemas/log.ts'
 import { randomFrom } from '../simulation/sim-clock.ts'
 
 describe('bytesOf()', () => {
@@ -36,7 +36,7 @@ describe('LogRecord', () => {
     [[1, 0, 'o', 'x']],
     [[1, 0, 'e', { b64: 'AA==' }, 1]],
     [[2, 0.5, 's', { dropped: { from: 1, to: 2, lines: 1, bytes: 1, reason: 'r' } }]],
-  ])('takes %j', (record) => expect(LogRecord.parse(record)).toEqual(record))
+  ])('takes %j', (record) => expect([LogRecord.parse(record), isLogRecord(record)]).toEqual([record, true]))
   test.each([
     [[1, 0, 'x', 'x']],
     [['1', 0, 'o', 'x']],
@@ -45,5 +45,5 @@ describe('LogRecord', () => {
     [[1, 0, 'o', 'x', 2]],
     [[1.5, 0, 'o', 'x']],
     [[1, 0, 'o', { dropped: {} }]],
-  ])('refuses %j', (record) => expect(LogRecord.safeParse(record).success).toBe(false))
+  ])('refuses %j', (record) => expect([LogRecord.safeParse(record).success, isLogRecord(record)]).toEqual([false, false]))
 })

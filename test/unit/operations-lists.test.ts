@@ -171,6 +171,9 @@ describe('task.logs', () => {
     await desk.chunk('d1', `${id}-1`, lines(6, 6))
     expect(await logs(desk, id, { after: '5' })).toMatchObject({ seqs: [6], next: 6, complete: true })
     expect(await logs(desk, id, { after: 3, limit: 2 })).toMatchObject({ seqs: [4, 5], complete: false })
+    expect(await logs(desk, id, { after: 1, before: '4' })).toMatchObject({ seqs: [2, 3], next: 3, complete: true })
+    expect(await logs(desk, id, { before: 4, limit: 2 })).toMatchObject({ seqs: [1, 2], complete: false })
+    expect(codeOf(await desk.ask('task.logs', { task_id: id, before: 0 }))).toBe('invalid')
   })
 
   test('chunks that come twice, late or with a gap leave a log without holes or doubles', async () => {
@@ -212,6 +215,8 @@ describe('task.logs', () => {
       dropped: { from: 3, to: 5, lines: 3, bytes: 6, reason: 'journal_lost' },
     })
     expect(output).toMatchObject({ next: 5, complete: true })
+    expect(await logs(desk, id, { before: 3 })).toMatchObject({ seqs: [1, 2], complete: true })
+    expect(await logs(desk, id, { before: 4 })).toMatchObject({ seqs: [1, 2, 5], complete: true })
   })
 
   test('a task that ended without a run has a complete, empty log; a run of another task is not found', async () => {

@@ -63,9 +63,15 @@ describe('the table of operations', () => {
 })
 
 describe('mayAsk()', () => {
-  test('a viewer reads, an operator also acts, an admin does all; nobody else asks for anything', () => {
+  test('a viewer reads, an operator also acts, an admin does all; a device and who joins ask for their own and nothing else', () => {
     for (const name of operationNames) {
-      const reads = operations[name].http.method === 'get'
+      const { role: needed } = operations[name]
+      if (needed === 'device' || needed === 'join') {
+        const may = ['admin', 'operator', 'viewer', 'device', 'join', 'controller', ''].filter((role) => mayAsk(role, name))
+        expect([name, may]).toEqual([name, [needed]])
+        continue
+      }
+      const reads = operations[name].http.method === 'get' && needed === 'viewer'
       expect([name, mayAsk('viewer', name)]).toEqual([name, reads])
       expect(mayAsk('admin', name)).toBe(true)
       if (mayAsk('viewer', name)) expect(mayAsk('operator', name)).toBe(true)

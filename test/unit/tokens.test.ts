@@ -7,7 +7,7 @@ import { build } from 'esbuild'
 import { decodeJwt, decodeProtectedHeader } from 'jose'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { pathsIn } from '../../base/paths.ts'
-import { openTokenKey } from '../../controller/identity/keys.ts'
+import { openTokenKeys } from '../../controller/identity/token-keys.ts'
 import { issueToken, readToken } from '../../controller/identity/tokens.ts'
 import { permissionsOf } from '../../schemas/topics.ts'
 
@@ -22,24 +22,24 @@ afterEach(() => {
 })
 const modeOf = (file: string): number => statSync(file).mode & 0o777
 
-describe('openTokenKey()', () => {
+describe('openTokenKeys()', () => {
   test('makes a key that only its owner can read, and loads it again', async () => {
     const paths = pathsIn(folder)
-    const made = await openTokenKey(paths)
+    const made = openTokenKeys(paths)
     expect([modeOf(paths.keys), modeOf(paths.tokenKey)]).toEqual([0o700, 0o600])
-    const loaded = await openTokenKey(paths)
-    expect(loaded.kid).toBe(made.kid)
-    expect(loaded.privateKeyPem).toBe(made.privateKeyPem)
-    expect(readFileSync(paths.tokenKeyPublic, 'utf8')).toBe(made.publicKeyPem)
+    const loaded = openTokenKeys(paths)
+    expect(loaded.kids()).toEqual(made.kids())
+    expect(loaded.newest().privateKey.equals(made.newest().privateKey)).toBe(true)
+    expect(readFileSync(paths.tokenKeyPublic, 'utf8')).toBe(made.publicKeysPem())
   })
 
   test('gives the same key to processes that race', async () => {
     const program = join(folder, 'open.mjs')
     await build({
       stdin: {
-        contents: `import { openTokenKey } from './controller/identity/keys.ts'
+        contents: `import { openTokenKeys } from './controller/identity/token-keys.ts'
           import { pathsIn } from './base/paths.ts'
-          openTokenKey(pathsIn(process.argv[2])).then((key) => console.log(key.kid))`,
+          console.log(openTokenKeys(pathsIn(process.argv[2])).newest().kid)`,
         resolveDir: process.cwd(),
         loader: 'ts',
       },
@@ -52,15 +52,15 @@ describe('openTokenKey()', () => {
     const data = join(folder, 'data')
     const said = await Promise.all(Array.from({ length: 6 }, () => promisify(execFile)(process.execPath, [program, data])))
     expect(new Set(said.map((one) => one.stdout.trim())).size).toBe(1)
-    expect(said[0]?.stdout.trim()).toBe((await openTokenKey(pathsIn(data))).kid)
+    expect(said[0]?.stdout.trim()).toBe(openTokenKeys(pathsIn(data)).newest().kid)
   })
 
   test('writes the public half again when it is missing, and never the private one', async () => {
     const paths = pathsIn(folder)
-    const made = await openTokenKey(paths)
+    const made = openTokenKeys(paths)
     rmSync(paths.tokenKeyPublic)
-    expect((await openTokenKey(paths)).kid).toBe(made.kid)
-    expect(readFileSync(paths.tokenKeyPublic, 'utf8')).toBe(made.publicKeyPem)
+    expect(openTokenKeys(paths).kids()).toEqual(made.kids())
+    expect(readFileSync(paths.tokenKeyPublic, 'utf8')).toBe(made.publicKeysPem())
   })
 
   test('names the file that is no key, and leaves it', async () => {
@@ -68,7 +68,7 @@ describe('openTokenKey()', () => {
     mkdirSync(paths.keys)
     writeFileSync(paths.tokenKey, 'torn')
     chmodSync(paths.tokenKey, 0o600)
-    await expect(openTokenKey(paths)).rejects.toThrow(paths.tokenKey)
+    expect(() => openTokenKeys(paths)).toThrow(paths.tokenKey)
     expect(readFileSync(paths.tokenKey, 'utf8')).toBe('torn')
   })
 })
@@ -77,13 +77,14 @@ describe('issueToken() and readToken()', () => {
   const wish = { subject: 'eve', role: 'viewer', fleet, ttlSeconds: 60, now, jti: 't-1' } as const
 
   test('what was issued is read', async () => {
-    const key = await openTokenKey(pathsIn(folder))
-    const jwt = await issueToken(key, wish)
-    expect(decodeProtectedHeader(jwt)).toEqual({ alg: 'ES256', typ: 'JWT', kid: key.kid })
-    const read = await readToken(key, jwt, { fleet, now })
+    const keys = openTokenKeys(pathsIn(folder))
+    const jwt = await issueToken(keys.newest(), wish)
+    expect(decodeProtectedHeader(jwt)).toEqual({ alg: 'ES256', typ: 'JWT', kid: keys.newest().kid })
+    const read = await readToken(keys, jwt, { fleet, now })
     const { publish, subscribe } = permissionsOf(fleet, 'viewer', 'eve')
     expect(read).toEqual({
       ok: true,
+      kid: keys.newest().kid,
       claims: {
         sub: 'eve',
         role: 'viewer',
@@ -91,30 +92,36 @@ describe('issueToken() and readToken()', () => {
         iat: now / 1000,
         exp: now / 1000 + 60,
         jti: 't-1',
-        acl: { pub: publish, sub: subscribe },
+        // Topics for probes are our own broker's alone, to keep the token short.
+        acl: { pub: publish.filter((one) => !one.includes('/probe/')), sub: subscribe.filter((one) => !one.includes('/probe/')) },
       },
     })
     expect(decodeJwt(jwt).sub).toBe('eve')
   })
 
   test('it holds until it expires, and not a second longer', async () => {
-    const key = await openTokenKey(pathsIn(folder))
-    const jwt = await issueToken(key, wish)
-    expect((await readToken(key, jwt, { fleet, now: now + 59_000 })).ok).toBe(true)
-    expect(await readToken(key, jwt, { fleet, now: now + 60_000 })).toEqual({ ok: false, reason: 'the token has expired' })
+    const keys = openTokenKeys(pathsIn(folder))
+    const jwt = await issueToken(keys.newest(), wish)
+    expect((await readToken(keys, jwt, { fleet, now: now + 59_000 })).ok).toBe(true)
+    expect(await readToken(keys, jwt, { fleet, now: now + 60_000 })).toMatchObject({
+      ok: false,
+      reason: 'the token has expired',
+      expired: { sub: 'eve', jti: 't-1' }, // it was right in all else
+    })
+    expect(await readToken(keys, `${jwt.slice(0, -6)}AAAAAA`, { fleet, now: now + 60_000 })).not.toHaveProperty('expired')
   })
 
   test('of another fleet, another key, or no token at all is a refusal with a reason', async () => {
-    const key = await openTokenKey(pathsIn(folder))
-    const other = await openTokenKey(pathsIn(join(folder, 'other')))
-    const jwt = await issueToken(key, wish)
+    const keys = openTokenKeys(pathsIn(folder))
+    const other = openTokenKeys(pathsIn(join(folder, 'other')))
+    const jwt = await issueToken(keys.newest(), wish)
     for (const [read, reason] of [
-      [readToken(key, jwt, { fleet: 'b', now }), 'fleet "default"'],
+      [readToken(keys, jwt, { fleet: 'b', now }), 'fleet "default"'],
       [readToken(other, jwt, { fleet, now }), 'was not signed by this fleet'],
-      [readToken(key, `${jwt}x`, { fleet, now }), 'was not signed by this fleet'],
-      [readToken(key, '', { fleet, now }), 'not a token'],
-      [readToken(key, 'a.b.c', { fleet, now }), 'not a token'],
-      [readToken(key, '💥', { fleet, now }), 'not a token'],
+      [readToken(keys, `${jwt}x`, { fleet, now }), 'was not signed by this fleet'],
+      [readToken(keys, '', { fleet, now }), 'not a token'],
+      [readToken(keys, 'a.b.c', { fleet, now }), 'not a token'],
+      [readToken(keys, '💥', { fleet, now }), 'not a token'],
     ] as const) {
       const found = await read
       expect(found.ok ? 'believed' : found.reason).toContain(reason)

@@ -55,13 +55,13 @@ describe('the table of topics', () => {
     expect(topicTable.deviceCommand.retained).toBe(false)
     expect(names.filter((name) => topicTable[name].qos === 0)).toEqual(['deviceHeartbeat'])
     expect(names.filter((name) => topicTable[name].retained).sort()).toEqual(
-      ['controllerRevoked', 'controllerState', 'deviceDesired', 'deviceInfo', 'deviceReported', 'deviceState'].sort(),
+      ['controllerRevoked', 'controllerState', 'deviceDesired', 'deviceInfo', 'deviceReported', 'deviceState', 'probe'].sort(),
     )
   })
 
   test.each(['device', 'viewer', 'operator', 'join'] as const)('a %s has its own requests, replies and subtree only', (role) => {
     const { publish, subscribe } = permissionsOf('default', role, 'me')
-    for (const filter of publish) expect(filter).toMatch(/\/(request|device)\/me\//)
+    for (const filter of publish) expect(filter).toMatch(/\/(request|device|probe)\/me\//)
     for (const filter of subscribe.filter((one) => one.includes('/reply/'))) expect(filter).toContain('/reply/me/')
     if (role === 'device')
       for (const filter of subscribe.filter((one) => one.includes('/device/'))) expect(filter).toContain('/device/me/')

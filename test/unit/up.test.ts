@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
+import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { systemClock } from '../../base/clock.ts'
@@ -25,7 +25,8 @@ const configOf = (...argv: string[]) => {
   if (read.kind !== 'config') throw new Error(JSON.stringify(read))
   return read.config
 }
-const ports = { mqtt_port: 21_001, ws_port: 21_002, tls_port: 21_003, http_port: 21_004, api_port: 21_005 }
+const plainPorts = { mqtt_port: 21_001, ws_port: 21_002, http_port: 21_004, api_port: 21_005 }
+const ports = { ...plainPorts, tls_port: 21_003, wss_port: 21_006, https_port: 21_007, api_tls_port: 21_008 }
 
 describe('planParts()', () => {
   test('runs a hub and a device, each with settings of its own', () => {
@@ -62,6 +63,24 @@ describe('planParts()', () => {
     expect(deviceNames(0)).toEqual([])
   })
 
+  test('with a broker of somebody else starts none, and all parts log in there', () => {
+    const ca = join(folder, 'ca.pem')
+    writeFileSync(ca, '')
+    const config = configOf('--url', 'mqtts://broker:8883', '--login', 'digest', '--tls-ca', ca)
+    const plans = planParts(config, ports)
+    expect(plans.map(({ name }) => name)).toEqual(['controller', 'dashboard', 'device local'])
+    for (const plan of plans.filter(({ name }) => name !== 'dashboard'))
+      expect(plan.env).toMatchObject({ SKEIN_URL: 'mqtts://broker:8883', SKEIN_LOGIN: 'digest', SKEIN_TLS_CA: ca })
+    expect(addressesOf(config, ports)).toEqual({
+      mqtt: 'mqtts://broker:8883',
+      http: 'http://127.0.0.1:21004',
+      api: 'http://127.0.0.1:21005',
+    })
+    // A way to log in that is meant for another broker is not for the embedded one.
+    for (const plan of planParts(configOf('--login', 'digest', '--apart'), ports).filter(({ env }) => 'SKEIN_URL' in env))
+      expect(plan.env).toMatchObject({ SKEIN_LOGIN: 'token' })
+  })
+
   test('withoutSettings() keeps what is not ours', () => {
     expect(withoutSettings({ PATH: 'p', SKEIN_URL: 'u', SKEIN_TOKEN: 't', SKEIN_OTHER: 'o' })).toEqual({
       PATH: 'p',
@@ -85,7 +104,20 @@ describe('addresses', () => {
     const config = configOf('--bind', '0.0.0.0', '--tls-cert', join(folder, 'cert.pem'), '--tls-key', join(folder, 'key.pem'))
     expect(plainBindOf(config)).toBe('127.0.0.1')
     expect(plainBindOf({ ...config, insecure: true })).toBe('0.0.0.0')
-    expect(addressesOf(config, ports)).toMatchObject({ mqtt: 'mqtt://127.0.0.1:21001', mqtts: expect.stringMatching(/^mqtts:/) })
+    // For clients of other machines: a certificate is for a name.
+    expect(addressesOf(config, ports)).toEqual({
+      mqtt: 'mqtt://127.0.0.1:21001',
+      ws: 'ws://127.0.0.1:21002',
+      http: 'http://127.0.0.1:21004',
+      api: 'http://127.0.0.1:21004',
+      mqtts: `mqtts://${hostname()}:21003`,
+      wss: `wss://${hostname()}:21006`,
+      https: `https://${hostname()}:21007`,
+    })
+    expect(addressesOf({ ...config, bind: '::1' }, ports)).toMatchObject({
+      http: 'http://[::1]:21004',
+      https: 'https://[::1]:21007',
+    })
   })
 
   test('saidAddresses() believes the parts', () => {

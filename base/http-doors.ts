@@ -1,0 +1,82 @@
+import { createServer, type RequestListener, type Server, type ServerOptions } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import { type Address, addressOf } from './addresses.ts'
+import { type CertificateFiles, minTlsVersion, readCertificate, watchCertificate } from './certificate.ts'
+import type { Clock } from './clock.ts'
+import { type Closable, startLifetime } from './lifecycle.ts'
+import type { Log } from './log.ts'
+
+/** Where HTTP is to be served; 0 as a port picks a free one. */
+export interface HttpListen {
+  bind: string
+  port: number
+  /** The same over TLS, beside it. */
+  tls?: CertificateFiles & { bind: string; port: number }
+}
+
+export interface HttpDoors extends Closable {
+  http: Address
+  https?: Address
+  /** Reads certificate and key again; that happens by itself when the files change. */
+  reloadCertificate(): Promise<void>
+}
+
+/** Slow or stuck clients give their connection back. */
+const patience: ServerOptions = {
+  headersTimeout: 10_000,
+  requestTimeout: 30_000,
+  keepAliveTimeout: 30_000,
+  connectionsCheckingInterval: 5000,
+}
+
+/** Serves HTTP, and where there is a certificate HTTPS too. Both, or none and an Error. */
+export const openHttpDoors = async (
+  { bind, port, tls }: HttpListen,
+  handler: RequestListener,
+  deps: { log: Log; clock: Clock },
+): Promise<HttpDoors> => {
+  const lifetime = startLifetime()
+  const open = async (server: Server, scheme: string, at: { bind: string; port: number }): Promise<Address> => {
+    await listening(server, at.bind, at.port)
+    lifetime.own({ close: () => closeServer(server) })
+    server.on('error', (error) => deps.log.error({ err: error, scheme }, 'HTTP listener failed'))
+    return addressOf(scheme, at.bind, (server.address() as AddressInfo).port) // it listens on TCP, so this is not the name of a pipe
+  }
+  try {
+    const http = await open(createServer(patience, handler), 'http', { bind, port })
+    if (!tls) return { http, reloadCertificate: async () => undefined, close: lifetime.close }
+    const how = { ...patience, ...(await readCertificate(tls)), minVersion: minTlsVersion, handshakeTimeout: 10_000 } as const
+    const secured = createSecureServer(how, handler)
+    secured.on('tlsClientError', (error) => deps.log.debug({ err: error }, 'TLS handshake failed'))
+    const https = await open(secured, 'https', tls)
+    // Connections that are open keep the certificate with which they began.
+    const watched = watchCertificate(tls, (now) => secured.setSecureContext({ ...now, minVersion: minTlsVersion }), deps)
+    lifetime.own(watched)
+    return { http, https, reloadCertificate: watched.reload, close: lifetime.close }
+  } catch (error) {
+    await lifetime.close()
+    throw error
+  }
+}
+
+const listening = (server: Server, host: string, port: number): Promise<void> =>
+  new Promise((resolve, reject) => {
+    const failed = (error: Error): void => reject(new Error(`Cannot listen for HTTP on ${host}:${port}`, { cause: error }))
+    server.once('error', failed)
+    server.listen({ host, port }, () => {
+      server.off('error', failed)
+      resolve()
+    })
+  })
+
+/** Answers what is under way, for two seconds at most. */
+const closeServer = (server: Server): Promise<void> =>
+  new Promise((resolve) => {
+    const timer = setTimeout(() => server.closeAllConnections(), 2000)
+    server.close(() => {
+      clearTimeout(timer)
+      resolve()
+    })
+    server.closeIdleConnections()
+  })

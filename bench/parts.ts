@@ -1,0 +1,10 @@
+import { device } from './device.ts'
+import { dispatch } from './dispatch.ts'
+import { latency } from './latency.ts'
+import { logs } from './logs.ts'
+import type { BenchPart } from './part.ts'
+import { scale } from './scale.ts'
+import { start } from './start.ts'
+
+/** The parts of the bench by name, in the order in which they run. */
+export const benchParts: Readonly<Record<string, BenchPart>> = { dispatch, latency, start, logs, device, scale }

@@ -1,0 +1,45 @@
+import type { Command } from 'commander'
+import { flagsOf } from './flags.ts'
+import type { Io } from './io.ts'
+
+type Act = (code: Promise<number>) => Promise<void>
+type Verb = (parent: Command, usage: string, about: string) => Command
+
+/** The verbs that change devices. */
+export const addDeviceVerbs = (device: Command, io: Io, act: Act, verb: Verb): void => {
+  const load = () => import('./device-change.ts')
+  // The device does this by itself, as no controller can be asked yet: `bin/skein` starts it. Here it is told of.
+  device
+    .command('join')
+    .description('make this machine a device of a fleet, with a join token (see: skein device join --help)')
+    .allowUnknownOption()
+    .action(() => act(load().then((one) => one.joinIsElsewhere())))
+  verb(device, 'drain', 'give devices no more work; what they run goes on')
+    .argument('<device...>')
+    .option('--wait', 'until nothing runs there any more')
+    .action((names: string[], _options, command: Command) =>
+      act(load().then((one) => one.drainDevices(io, { ...flagsOf(command), ...command.opts<{ wait?: boolean }>() }, names))),
+    )
+  verb(device, 'undrain', 'give drained devices work again')
+    .argument('<device...>')
+    .action((names: string[], _options, command: Command) =>
+      act(load().then((one) => one.undrainDevices(io, flagsOf(command), names))),
+    )
+  verb(device, 'label', 'put labels on a device, as in site=berlin, or take them off, as in site-')
+    .argument('<device>')
+    .argument('<label...>')
+    .action((name: string, labels: string[], _options, command: Command) =>
+      act(load().then((one) => one.labelDevice(io, flagsOf(command), name, labels))),
+    )
+  verb(device, 'remove', 'take devices out of the fleet: their tokens are revoked, and what waits for them ends')
+    .argument('<device...>')
+    .option('--force', 'also if they have work, which is given up as lost')
+    .option('--dry-run', 'only tell what would go')
+    .action((names: string[], _options, command: Command) =>
+      act(
+        load().then((one) =>
+          one.removeDevices(io, { ...flagsOf(command), ...command.opts<{ force?: boolean; dryRun?: boolean }>() }, names),
+        ),
+      ),
+    )
+}

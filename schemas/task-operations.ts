@@ -1,0 +1,87 @@
+import { z } from 'zod'
+import { DeviceName, Instant, RunId, Subject, TaskId } from './ids.ts'
+import { LogRecords } from './log.ts'
+import { limit, many, number, type Operation, page } from './operation.ts'
+import { HistoryEntry, priorities, Run, Task, taskTypes } from './task.ts'
+import { taskStates } from './task-states.ts'
+
+const byTask = z.strictObject({ task_id: TaskId })
+
+/** What can be asked about tasks. */
+export const taskOperations = {
+  'task.submit': {
+    summary: 'Accept a task: validate it, store it as queued, answer with its id',
+    role: 'operator',
+    http: { method: 'post', path: '/tasks', status: 201 },
+    input: z.looseObject({}),
+    output: Task,
+  },
+  'task.list': {
+    summary: 'List tasks, newest first',
+    role: 'viewer',
+    http: { method: 'get', path: '/tasks', status: 200 },
+    input: z.strictObject({
+      ...page,
+      state: many(z.enum(taskStates)).optional(),
+      type: many(z.enum(taskTypes)).optional(),
+      priority: many(z.enum(priorities)).optional(),
+      source: z.string().optional(),
+      requested_by: Subject.optional(),
+      device: DeviceName.optional(),
+      repository: z.string().optional(),
+      tag: z.string().optional(),
+      since: Instant.optional(),
+      until: Instant.optional(),
+    }),
+    output: z.looseObject({ tasks: z.array(Task), cursor: z.string().nullable() }),
+  },
+  'task.get': {
+    summary: 'Show a task with its runs and its history',
+    role: 'viewer',
+    http: { method: 'get', path: '/tasks/{task_id}', status: 200 },
+    input: byTask.extend({ cursor: z.string().max(200).optional() }),
+    /** Of a wide fan-out a page holds the task and some of its runs, with their part of the history. */
+    output: Task.extend({ runs: z.array(Run), history: z.array(HistoryEntry), cursor: z.string().nullable().default(null) }),
+  },
+  'task.cancel': {
+    summary: 'Cancel a task: it ends cancelled, and its processes are stopped',
+    role: 'operator',
+    http: { method: 'post', path: '/tasks/{task_id}/cancel', status: 200 },
+    input: byTask,
+    output: Task,
+  },
+  'task.retry': {
+    summary: 'Submit a task that has ended once more, as a new task',
+    role: 'operator',
+    http: { method: 'post', path: '/tasks/{task_id}/retry', status: 201 },
+    input: z.strictObject({ task_id: TaskId, idempotency_key: z.string().min(1).max(256).optional() }),
+    output: Task,
+  },
+  'task.logs': {
+    summary:
+      'Read the log of a task: of its last run, or of the run named; between sequence numbers or instants, or its last lines',
+    role: 'viewer',
+    http: { method: 'get', path: '/tasks/{task_id}/logs', status: 200 },
+    input: z.strictObject({
+      task_id: TaskId,
+      run: RunId.optional(),
+      after: number(z.number().int().min(0)).default(0),
+      before: number(z.number().int().min(1)).optional(),
+      limit: limit(10_000, 1000),
+      tail: number(z.number().int().min(1).max(100_000)).optional(),
+      since: Instant.optional(),
+      until: Instant.optional(),
+    }),
+    output: z.looseObject({
+      run: z.string().nullable(),
+      device: z.string().nullable(),
+      records: LogRecords,
+      /** Ask again with `after` set to this. */
+      next: z.number().int(),
+      /** Whether there is nothing after `next` and nothing of this page is on its way. */
+      complete: z.boolean(),
+      /** What is missing here is on its way from the device: the same question will have it. */
+      fetching: z.boolean().optional(),
+    }),
+  },
+} as const satisfies Record<string, Operation>

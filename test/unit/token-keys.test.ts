@@ -1,0 +1,255 @@
+import type { KeyObject } from 'node:crypto'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { decodeProtectedHeader } from 'jose'
+import { afterAll, beforeEach, describe, expect, test } from 'vitest'
+import { readJws } from '../../base/jws.ts'
+import { silentLog } from '../../base/log.ts'
+import { pathsIn } from '../../base/paths.ts'
+import { publicKeysIn } from '../../base/public-keys.ts'
+import { claimsIn } from '../../base/token-claims.ts'
+import { openTokenTrust } from '../../broker/token-trust.ts'
+import { issueLocalTokens, registerLocalTokens } from '../../controller/identity/local-tokens.ts'
+import { openTokenKeys, type TokenKeyFiles } from '../../controller/identity/token-keys.ts'
+import { issueToken, readToken } from '../../controller/identity/tokens.ts'
+import { openStore } from '../../controller/store/store.ts'
+import { type DeviceIdentity, openIdentity } from '../../device/identity.ts'
+import { openSealed } from '../../device/joining.ts'
+import { topicOf } from '../../schemas/topics.ts'
+import { eventually } from '../harness/eventually.ts'
+import { someCommandKeys, someTokenKeys } from '../harness/keys.ts'
+import { codeOf, type Desk, outputOf, startDesk } from './desk.ts'
+
+const root = mkdtempSync(join(tmpdir(), 'skein-token-keys-'))
+afterAll(() => rmSync(root, { recursive: true, force: true }))
+let count = 0
+const newFolder = (): string => join(root, String(++count))
+const fleet = 'default'
+const kidOf = (token: string): string | undefined => decodeProtectedHeader(token).kid
+
+describe('openTokenKeys()', () => {
+  const now = Date.parse('2030-01-01T00:00:00Z')
+  const wish = { subject: 'eve', role: 'viewer', fleet, ttlSeconds: 60, now, jti: 't-1' } as const
+
+  test('after a rotation tokens of both keys are believed, until the old one is forgotten', async () => {
+    const paths = pathsIn(newFolder())
+    const keys = openTokenKeys(paths)
+    const [old] = keys.kids()
+    const before = await issueToken(keys.newest(), wish)
+    const fresh = keys.rotate()
+    expect(keys.kids()).toEqual([fresh, old])
+    const after = await issueToken(keys.newest(), wish)
+    expect([kidOf(before), kidOf(after)]).toEqual([old, fresh])
+    const read = async (from: TokenKeyFiles) =>
+      Promise.all([before, after].map(async (jwt) => (await readToken(from, jwt, { fleet, now })).ok))
+    expect(await read(keys)).toEqual([true, true])
+    expect(await read(openTokenKeys(paths))).toEqual([true, true])
+    expect([...publicKeysIn(readFileSync(paths.tokenKeyPublic, 'utf8')).keys()]).toEqual([fresh, old])
+
+    expect(keys.forget(fresh)).toBe('newest')
+    expect(keys.forget(old ?? '')).toBe('forgotten')
+    expect(keys.forget(old ?? '')).toBe('unknown')
+    expect(await read(keys)).toEqual([false, true])
+    const again = openTokenKeys(paths)
+    expect(again.kids()).toEqual([fresh])
+    expect([...publicKeysIn(readFileSync(paths.tokenKeyPublic, 'utf8')).keys()]).toEqual([fresh])
+    expect(again.rotate()).not.toBe(fresh)
+    for (const name of readdirSync(paths.keys).filter((one) => !one.includes('.pub.')))
+      expect([name, statSync(join(paths.keys, name)).mode & 0o777]).toEqual([name, 0o600])
+  })
+})
+
+describe('publicKeysIn()', () => {
+  test('says so when there is none', () => {
+    expect(() => publicKeysIn('')).toThrow('no public key')
+    expect(() => publicKeysIn('-----BEGIN PUBLIC KEY-----\nxx\n-----END PUBLIC KEY-----')).toThrow()
+  })
+})
+
+describe('issueLocalTokens() and registerLocalTokens()', () => {
+  test('go over to the newest key, the controller only when the oldest has gone', async () => {
+    const paths = pathsIn(newFolder())
+    const keys = openTokenKeys(paths)
+    const local = { paths, keys, fleet, ctl: 'x', devices: ['d1'], controller: true, now: Date.now() }
+    const kids = async (more = {}) => {
+      await issueLocalTokens({ ...local, ...more })
+      return [paths.adminToken, paths.device('d1').token, paths.controllerToken].map((file) => kidOf(readFileSync(file, 'utf8')))
+    }
+    const [old = ''] = keys.kids()
+    expect(await kids()).toEqual([old, old, old])
+    const fresh = keys.rotate()
+    expect(await kids({ renew: 'late' })).toEqual([old, old, old])
+    expect(await kids()).toEqual([fresh, fresh, old])
+    const store = openStore(':memory:', ':memory:')
+    const row = { jti: 'a', subject: 'a', role: 'viewer', hash: '', created_at: 0, expires_at: Date.now() + 1000 }
+    store.tokens.put({ ...row, revoked_at: null, last_used_at: null, key: '' })
+    await registerLocalTokens(store, local)
+    expect(Object.fromEntries(store.tokens.list(10, 0).map((one) => [one.subject, one.key]))).toEqual({
+      admin: fresh,
+      d1: fresh,
+      a: old, // listed when there was only one
+    })
+    store.close()
+    keys.forget(old)
+    expect(await kids({ renew: 'late' })).toEqual([fresh, fresh, fresh])
+  })
+})
+
+describe('openTokenTrust()', () => {
+  const listBy = (keys: TokenKeyFiles, at: number, more: object = {}): Buffer =>
+    Buffer.from(
+      JSON.stringify(
+        keys
+          .oldest()
+          .sign(
+            'skein-revoked',
+            JSON.stringify({ fleet, at: new Date(at).toISOString(), revoked: [], keys: keys.jwks(), ...more }),
+          ),
+      ),
+    )
+  const open = (publicKeysPem: string, file?: string) => {
+    let told = 0
+    const trust = openTokenTrust({ fleet, publicKeysPem, file, log: silentLog, onRevoked: () => told++ })
+    return { ...trust, told: () => told, holds: (kids: readonly string[]) => kids.map((kid) => trust.keyFor(kid) !== undefined) }
+  }
+
+  test('an old key introduces a new one, which stays when the old one goes; a stranger introduces none', () => {
+    const keys = someTokenKeys()
+    const [old = ''] = keys.kids()
+    const trust = open(keys.publicKeysPem())
+    const fresh = keys.rotate()
+    const stranger = someTokenKeys()
+    trust.take(listBy(stranger, 5, { keys: [...stranger.jwks(), ...keys.jwks()] }))
+    expect([trust.told(), ...trust.holds([old, fresh])]).toEqual([0, true, false])
+    trust.take(listBy(keys, 1))
+    expect([trust.told(), ...trust.holds([old, fresh])]).toEqual([1, true, true])
+    expect(trust.isRevoked({ jti: 'a', kid: old })).toBe(false)
+    keys.forget(old)
+    trust.take(listBy(keys, 2))
+    expect(trust.holds([old, fresh])).toEqual([false, true])
+    expect([trust.isRevoked({ jti: 'a', kid: old }), trust.isRevoked({ jti: 'a', kid: fresh })]).toEqual([true, false])
+  })
+
+  test('a restart forgets nothing of it, until the broker is given other keys', () => {
+    const file = join(newFolder(), 'tokens.json')
+    const keys = someTokenKeys()
+    const [old = ''] = keys.kids()
+    const given = keys.publicKeysPem()
+    const fresh = keys.rotate()
+    open(given, file).take(listBy(keys, 1))
+    expect(open(given, file).holds([old, fresh])).toEqual([true, true])
+    keys.forget(old)
+    open(given, file).take(listBy(keys, 2, { revoked: ['r'] }))
+    const again = open(given, file)
+    expect(again.holds([old, fresh])).toEqual([false, true])
+    expect(again.isRevoked({ jti: 'r', kid: fresh })).toBe(true)
+    const other = someTokenKeys()
+    expect(open(other.publicKeysPem(), file).holds([fresh, ...other.kids()])).toEqual([false, true])
+  })
+
+  test('keys that are given while it runs take the place of what was told', () => {
+    const keys = someTokenKeys()
+    const [old = ''] = keys.kids()
+    const trust = open(keys.publicKeysPem())
+    const fresh = keys.rotate()
+    trust.setKeys(keys.publicKeysPem())
+    expect([trust.told(), ...trust.holds([old, fresh])]).toEqual([1, true, true])
+    expect(() => trust.setKeys('nothing')).toThrow('no public key')
+    expect(trust.holds([old, fresh])).toEqual([true, true])
+  })
+})
+
+describe('key.rotate and key.forget of tokens', () => {
+  const commandKeys = someCommandKeys()
+  let tokenKeys: TokenKeyFiles
+  let desk: Desk
+  beforeEach(async () => {
+    tokenKeys = someTokenKeys()
+    desk = await startDesk({ keys: commandKeys, tokenKeys })
+  })
+  const known = new Map<string, KeyObject | undefined>() // forgotten ones too
+  /** The keys in the last list that brokers were told, and who signed it. */
+  const told = () => {
+    const { text = '' } = desk.wire.sent.findLast((one) => one.topic === topicOf(fleet, 'controllerRevoked', {})) ?? {}
+    for (const kid of tokenKeys.kids()) known.set(kid, tokenKeys.publicKey(kid))
+    const read = readJws(JSON.parse(text), 'skein-revoked', (kid) => known.get(kid))
+    if (!read.ok) throw new Error(`a list that nobody believes: ${read.reason}`)
+    const { keys, revoked } = read.payload as { keys: unknown[]; revoked: string[] } // our own list
+    return { by: read.kid, keys: keys.length, revoked }
+  }
+  const joined = async (name: string): Promise<{ identity: DeviceIdentity; token: string }> => {
+    const identity = openIdentity(`${newFolder()}.json`)
+    const { name: subject } = outputOf(await desk.ask('token.create', { role: 'join' }))
+    const wish = JSON.stringify({ fleet, device: name, ...identity.public })
+    const request = identity.signer.sign('skein-join', wish, { withKey: true })
+    const { sealed } = outputOf(await desk.ask('device.join', { request }, String(subject)))
+    outputOf(await desk.ask('token.revoke', { token: String(subject) }))
+    return { identity, token: await opened(sealed, identity, name) }
+  }
+  const opened = async (sealed: unknown, identity: DeviceIdentity, device: string): Promise<string> =>
+    (await openSealed(String(sealed), { identity, fleet, device, trusted: commandKeys.kids() })) ?? ''
+  const hello = (name: string, token: string): Promise<void> => {
+    const { jti = '', iat = 0, exp = 0 } = claimsIn(token)
+    return desk.hello(name, { token: { id: jti, issued_at: iat, expires_at: exp } })
+  }
+  const listed = async () => outputOf(await desk.ask('key.list', {}))['keys'] as { id: string; held_by?: string[] }[]
+
+  test('rotate: brokers hear of it by the old key, new tokens are of the new one, a device gets one in its next welcome', async () => {
+    const [old = ''] = tokenKeys.kids()
+    const { identity, token } = await joined('pi-1')
+    const welcomes = () => desk.commands('pi-1', 'welcome').map((one) => one.body as { token?: string }) // our own command
+    await hello('pi-1', token)
+    outputOf(await desk.ask('key.rotate', { use: 'tokens' }))
+    const fresh = tokenKeys.newest().kid
+    expect(told()).toMatchObject({ by: old, keys: 2 })
+    const made = outputOf(await desk.ask('token.create', { name: 'eve', role: 'viewer' }))
+    expect([kidOf(String(made['token'])), made['key']]).toEqual([fresh, fresh])
+    expect((await listed()).find((one) => one.id === old)?.held_by).toEqual(['admin', 'd1', 'olga', 'pi-1', 'victor'])
+
+    const hellosAsked = () => desk.commands('pi-1', 'ack').filter((one) => (one.body as { hello?: boolean }).hello).length // our own command
+    expect(hellosAsked()).toBe(1)
+    await hello('pi-1', token)
+    await eventually('a wish for another hello', async () => {
+      await desk.advance(10)
+      return hellosAsked() > 1
+    })
+    await hello('pi-1', token)
+    const next = await opened(welcomes().at(-1)?.token, identity, 'pi-1')
+    expect(kidOf(next)).toBe(fresh)
+    // It is asked whether it has taken it; only then it needs the old key no more.
+    expect((await listed()).find((one) => one.id === old)?.held_by).toContain('pi-1')
+    const before = hellosAsked()
+    await desk.advance(2100)
+    expect(hellosAsked()).toBe(before + 1)
+    await hello('pi-1', next)
+    expect((await listed()).find((one) => one.id === old)?.held_by).toEqual(['admin', 'd1', 'olga', 'victor'])
+  })
+
+  test('forget: refused while somebody holds a token of it; with force those are revoked, and brokers hear of it after the answer', async () => {
+    const [old = ''] = tokenKeys.kids()
+    outputOf(await desk.ask('token.create', { name: 'gone', role: 'viewer' }))
+    outputOf(await desk.ask('token.revoke', { token: 'gone' }))
+    expect(told().revoked).toHaveLength(1)
+    expect(codeOf(await desk.ask('key.forget', { key: old, force: true }))).toBe('conflict')
+    outputOf(await desk.ask('key.rotate', { use: 'tokens' }))
+    outputOf(await desk.ask('token.create', { name: 'eve', role: 'viewer' }))
+    const refusal = await desk.ask('key.forget', { key: old })
+    expect(refusal).toMatchObject({ ok: false, error: { code: 'conflict', message: expect.stringContaining('admin, d1, olga') } })
+    expect(tokenKeys.kids()).toHaveLength(2)
+
+    const output = outputOf(await desk.ask('key.forget', { key: old, force: true }))
+    expect(output).toMatchObject({ cut_off: ['admin', 'd1', 'olga', 'victor'], cut_off_count: 4 })
+    expect(told()).toMatchObject({ keys: 2 })
+    await desk.advance(300)
+    expect(told()).toEqual({ by: tokenKeys.newest().kid, keys: 1, revoked: [] })
+    expect(codeOf(await desk.ask('system.status', {}, 'olga'))).toBe('forbidden')
+    expect(codeOf(await desk.ask('system.status', {}, 'eve'))).toBe('ok')
+  })
+
+  test('only admins may, and other uses than two there are not', async () => {
+    expect(codeOf(await desk.ask('key.rotate', { use: 'tokens' }, 'olga'))).toBe('forbidden')
+    expect(codeOf(await desk.ask('key.rotate', { use: 'doors' }))).toBe('invalid')
+    expect(codeOf(await desk.ask('key.forget', { key: 'none' }))).toBe('not_found')
+  })
+})
