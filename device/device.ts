@@ -17,6 +17,7 @@ import { hostMetricsOf, readHostFacts } from './host-metrics.ts'
 import { openIdentity } from './identity.ts'
 import { openSoundJournal } from './journal.ts'
 import { openLocalSocket } from './local-socket.ts'
+import { rehearse } from './logs/rehearsal.ts'
 import { openSegments } from './logs/segments.ts'
 import { deviceMetrics } from './metrics.ts'
 import { startRenewal } from './renewal.ts'
@@ -164,6 +165,7 @@ export const startDevice = async (options: DeviceOptions) => {
       metrics: metrics(),
     }),
   })
+  rehearse(segments, clock)
   // It works without a controller: whatever is left is taken up before there is a connection.
   core.start().catch((error: unknown) => {
     if (isDamage(error)) damaged(error)

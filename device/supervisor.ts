@@ -62,6 +62,7 @@ export const createSupervisor = (deps: SupervisorDeps) => {
       isPaused: false,
     }
     live.byId.set(row.run_id, one)
+    one.log.prepare()
     // Accepted by an earlier daemon of this boot, and still wanted: it is begun now.
     const isUntouched = row.state === 'accepted' && one.log.isEmpty() && row.boot === deps.boot && !isGivenUp(one)
     start(one, isNew || isUntouched)

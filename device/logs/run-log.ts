@@ -189,6 +189,11 @@ export const openRunLog = (deps: RunLogDeps) => {
 
   return {
     run,
+    /** More of it will come: what the next write needs is at hand then. */
+    prepare: (): void => {
+      const newest = spool.at(-1)
+      if (newest) segments.prepare({ run, index: newest.index })
+    },
     /** Into the spool, in this call. What does not fit on the disk is held, and the program is to wait. */
     push: (stream: 'o' | 'e', bytes: Buffer): void => {
       heard[stream] = clock.mono() + (bytes.length >= fullReadBytes ? floodRestMs : 0)

@@ -31,6 +31,8 @@ export interface Segments {
   list(): Segment[]
   /** Begins a segment with these bytes, or throws and begins none. */
   begin(name: SegmentName, parts: readonly Uint8Array[]): void
+  /** Has the newest segment of a run at hand for the next `append`. */
+  prepare(name: SegmentName): void
   /** Adds to the newest segment of a run all of these bytes, or throws and adds none. */
   append(name: SegmentName, parts: readonly Uint8Array[]): void
   /** Reads from a position on; says how many bytes there were. */
@@ -126,6 +128,13 @@ export const openSegments = (folder: string): Segments => {
       seal(name.run)
       newest.set(name.run, { index: name.index, fd, size: lengthOf(parts) })
       setImmediate(prepareSpare)
+    },
+    prepare: (name) => {
+      try {
+        open(name)
+      } catch {
+        // Opened when it is needed, and that failure is told.
+      }
     },
     append: (name, parts) => {
       const one = open(name)

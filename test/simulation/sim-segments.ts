@@ -16,6 +16,7 @@ export const createSimSegments = (now: () => number) => {
   const segments: Segments = {
     list: () => [...files.values()].map(({ name, bytes, at }) => ({ ...name, size: bytes.length, at })),
     begin: (name, parts) => put(name, Buffer.concat(parts)),
+    prepare: () => {},
     append: (name, parts) => put(name, Buffer.concat([get(name), ...parts])),
     read: (name, position, into) => get(name).copy(into, 0, position),
     replace: (name, bytes) => put(name, Buffer.from(bytes)),

@@ -7,6 +7,7 @@ import {
   rmdirSync,
   rmSync,
   statfsSync,
+  unlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -14,6 +15,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { encodeFrame, readFrame } from '../../device/logs/frames.ts'
 import { freshLog } from '../../device/logs/numbering.ts'
+import { rehearse } from '../../device/logs/rehearsal.ts'
 import { openRunLog } from '../../device/logs/run-log.ts'
 import { openSegments, type Segments } from '../../device/logs/segments.ts'
 import { bytesOf, LogRecord } from '../../schemas/log.ts'
@@ -55,6 +57,15 @@ const freeBytes = (): number => {
 }
 
 describe('openSegments()', () => {
+  test('prepare() has a segment of an earlier daemon at hand: an append opens nothing', () => {
+    open().begin(name, parts('one'))
+    const segments = open()
+    segments.prepare(name)
+    unlinkSync(join(folder, 'r-1.0'))
+    segments.append(name, parts('two'))
+    expect(files()).toEqual([])
+  })
+
   test('a segment that cannot get its name is not begun, and the next try has its bytes once', () => {
     const segments = open()
     mkdirSync(join(folder, 'r-1.0')) // in the way
@@ -160,6 +171,21 @@ describe.skipIf(!canMount())('openSegments() where no more files can be made', (
     for (const one of inTheWay) rmSync(one)
     segments.begin({ run: 'r-2', index: 0 }, parts('new'))
     expect(textOf('r-2.0')).toBe('new')
+  })
+})
+
+describe('rehearse()', () => {
+  test('leaves nothing behind', () => {
+    const segments = open()
+    rehearse(segments, clockOf(createTime(), { isDead: false, wallOffsetMs: 0 }))
+    expect(segments.list()).toEqual([])
+  })
+  test.skipIf(!canMount())('does without room', () => {
+    const small = onSmallDisk()
+    const segments = open()
+    small.fill()
+    rehearse(segments, clockOf(createTime(), { isDead: false, wallOffsetMs: 0 }))
+    expect(segments.list()).toEqual([])
   })
 })
 
