@@ -30,8 +30,11 @@ export const latency: BenchPart = {
       at(name, 50),
       at(name, 99),
       found[name].map((one) => one.latencies.length).join(' '),
+      Object.entries(found[name].at(-1)?.cpu ?? {})
+        .map(([part, us]) => `${part} ${us}`)
+        .join(', '),
     ]
-    printTable([['ms', 'p50', 'p99', 'tasks'], row('bullmq'), row('skein')])
+    printTable([['ms', 'p50', 'p99', 'tasks', 'µs of CPU per task'], row('bullmq'), row('skein')])
     return {
       // The worse of both: a ratio of 1 is no worse than BullMQ.
       ratio: rounded(Math.min(at('bullmq', 50) / at('skein', 50), at('bullmq', 99) / at('skein', 99))),

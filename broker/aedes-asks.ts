@@ -69,6 +69,7 @@ export const aedesAsks = (deps: {
       const one = connections.of(client)
       const knock = one?.connect
       if (!one || !knock) return done(refusal('a CONNECT that nobody has seen', 3), false)
+      one.connect = undefined // with its password
       const refuse = (code: 2 | 3 | 4 | 5, reason: string, subject?: string): void => {
         counters.loginsRefused[refusalNames[code]] += 1
         one.wire.reason ??= reason

@@ -1,7 +1,8 @@
 import { type KeyFor, readTokenWith, type TokenReading } from '../base/read-token.ts'
 import { keptFor } from '../schemas/client-ids.ts'
 import type { TokenClaims } from '../schemas/token.ts'
-import { type Permissions, permissionsFor, renewalOnly } from './permissions.ts'
+import type { Role } from '../schemas/topics.ts'
+import { type Permissions, renewalOnly } from './permissions.ts'
 import type { TokenMark } from './token-trust.ts'
 
 /** A CONNECT packet, as far as admission depends on it. The user name plays no part. */
@@ -29,6 +30,7 @@ export const admit = async (
   deps: {
     fleet: string
     keyFor: KeyFor
+    permissionsFor: (role: Role, subject: string) => Permissions
     now: number
     holderOf: (clientId: string) => string | undefined
     isRevoked: (token: TokenMark) => boolean
@@ -59,7 +61,7 @@ export const admit = async (
   const taken = faultOfHolder(knock.clientId, claims, deps.fleet, deps.holderOf(knock.clientId))
   if (taken !== undefined) return { ok: false, code: refusalCodes.identifier, reason: taken, subject }
 
-  const permissions = mayRenew ? renewalOnly(deps.fleet, subject) : permissionsFor(deps.fleet, claims.role, subject)
+  const permissions = mayRenew ? renewalOnly(deps.fleet, subject) : deps.permissionsFor(claims.role, subject)
   const { will } = knock
   if (will && !(permissions.mayPublish(will.topic) && (!will.retain || permissions.mayRetain(will.topic))))
     return { ok: false, code: refusalCodes.notAuthorized, reason: `no right to a will on "${will.topic}"`, subject }

@@ -1,8 +1,7 @@
 import type { Duplex } from 'node:stream'
 import type { Client } from 'aedes'
-import type { Clock, Timer } from '../base/clock.ts'
+import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
-import { atInstant } from './at-instant.ts'
 import type { User } from './door.ts'
 import { createGate } from './gate.ts'
 import { createInOrder, type InOrder } from './in-order.ts'
@@ -15,7 +14,9 @@ import { Wire } from './wire.ts'
 /** One client's connection, from its first byte to its last. */
 export interface Connection {
   readonly wire: Wire
-  /** Its CONNECT, once that has come. */
+  /** Whether its CONNECT has come. */
+  hasKnocked: boolean
+  /** Its CONNECT, until the door has it. */
   connect: ConnectPacket | undefined
   /** Who it is, and its session, once it has logged in. */
   user: User | undefined
@@ -30,7 +31,6 @@ export interface Connection {
   readonly lastBefore: Map<string, number>
   /** Its publishes, answered in their order though some wait for a receiver. */
   readonly publishes: InOrder
-  expiry: Timer | undefined
   /** Aedes has entered it by its client id, or never will. */
   readonly listed: Step
   /** Aedes has let go of it: its will is out. */
@@ -61,12 +61,11 @@ export const createConnections = (deps: {
 
   const leave = (one: Connection, address: string): void => {
     const { wire, session, clientId, user } = one
-    if (!one.connect) counters.connectionsRefused += 1
+    if (!one.hasKnocked) counters.connectionsRefused += 1
     log.info({ client: clientId, subject: user?.subject, reason: wire.reason }, 'connection ended')
     gate.leave(one, address)
     all.delete(one)
     one.isLive = false
-    one.expiry?.cancel()
     if (session) deps.onLeave(session)
     // One that closes while it is let in can still be listed by what is on its way in Aedes.
     if (!one.listed.isDone) setImmediate(() => lost(one))
@@ -99,6 +98,7 @@ export const createConnections = (deps: {
       const wire = new Wire(conn, {
         ...{ limits, clock, counters },
         onConnect: (packet) => {
+          one.hasKnocked = true
           one.connect = packet
           one.clientId = packet.clientId
           gate.spoke(one)
@@ -106,8 +106,8 @@ export const createConnections = (deps: {
         wasPresent: () => one.wasPresent,
       })
       const one: Connection = {
-        ...{ wire, connect: undefined, user: undefined, clientId: '', session: undefined, wasPresent: false },
-        ...{ isLive: false, lastNumber: 0, lastBefore: new Map(), publishes: createInOrder(), expiry: undefined },
+        ...{ wire, hasKnocked: false, connect: undefined, user: undefined, clientId: '', session: undefined, wasPresent: false },
+        ...{ isLive: false, lastNumber: 0, lastBefore: new Map(), publishes: createInOrder() },
         ...{ listed: stepOf(), gone: stepOf() },
       }
       all.add(one)
@@ -137,8 +137,6 @@ export const createConnections = (deps: {
         one.user = user
         one.clientId = clientId
         byId.set(clientId, one)
-        const { token } = user
-        if (token) one.expiry = atInstant(clock, token.endsAt, () => one.wire.close('its token has expired'))
         then.letIn()
       }
       const mine = (turns.get(clientId) ?? Promise.resolve()).then(turn).then(() => one.listed.wait)
@@ -153,13 +151,17 @@ export const createConnections = (deps: {
       for (const { user, wire } of all) if (user && deps.isRevoked(user)) wire.close('its token was revoked')
     },
 
-    /** Looks at what only time can tell: clients that take in nothing. */
-    look: (now: number): void => {
-      for (const { wire } of all)
-        if (wire.isStalled(now)) {
+    /** Looks at what only time can tell: clients that take in nothing, and tokens that have expired. */
+    look: (): void => {
+      const mono = clock.mono()
+      const now = clock.now()
+      for (const { wire, user } of all) {
+        if (user?.token && user.token.endsAt <= now) wire.close('its token has expired')
+        else if (wire.isStalled(mono)) {
           counters.clientsStalled += 1
           wire.close('it takes in nothing')
         }
+      }
     },
   }
 }

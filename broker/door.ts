@@ -1,6 +1,6 @@
 import type { KeyFor } from '../base/read-token.ts'
 import { admit, type Knock, refusalCodes } from './authentication.ts'
-import type { Permissions } from './permissions.ts'
+import { type Permissions, permissionsIn } from './permissions.ts'
 import type { TokenMark } from './token-trust.ts'
 
 /** Who has logged in, and what they may do. */
@@ -19,20 +19,21 @@ export type Entrance =
 export type Door = (knock: Knock) => Promise<Entrance>
 
 /** Lets in who has a token of this fleet. */
-export const tokenDoor =
-  (deps: {
-    fleet: string
-    keyFor: KeyFor
-    now: () => number
-    holderOf: (clientId: string) => string | undefined
-    isRevoked: (token: TokenMark) => boolean
-  }): Door =>
-  async (knock) => {
-    const found = await admit(knock, { ...deps, now: deps.now() })
+export const tokenDoor = (deps: {
+  fleet: string
+  keyFor: KeyFor
+  now: () => number
+  holderOf: (clientId: string) => string | undefined
+  isRevoked: (token: TokenMark) => boolean
+}): Door => {
+  const permissionsFor = permissionsIn(deps.fleet)
+  return async (knock) => {
+    const found = await admit(knock, { ...deps, permissionsFor, now: deps.now() })
     if (!found.ok) return found
     const { claims, kid, permissions, endsAt } = found
     return { ok: true, user: { subject: claims.sub, permissions, token: { jti: claims.jti, kid, endsAt } } }
   }
+}
 
 /** Lets everybody in, to everything: for trials of MQTT itself, on loopback. */
 export const openDoor: Door = async ({ clientId, clean }) =>

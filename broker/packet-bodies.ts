@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import { type ConnectPacket, type Fault, type Packet, type PublishPacket, type Qos, types } from './packets.ts'
+import { type ConnectPacket, type Fault, lengthBytes, type Packet, type PublishPacket, type Qos, types } from './packets.ts'
 
 /** Reads the body of a packet, strictly: every rule of MQTT 3.1.1 that bytes alone can break is looked at here. */
 export const readBody = (type: number, flags: number, body: Buffer): Packet | Fault => {
@@ -131,15 +131,26 @@ const readConnect = (body: Buffer): ConnectPacket | Fault => {
     return found
   }
   const clientId = text() // the order is that of [MQTT-3.1.3-1]
-  const will =
-    flags & 4
-      ? { topic: text(), payload: Buffer.from(bytes()), qos: qosOf((flags >> 3) & 3), retain: (flags & 32) > 0 }
-      : undefined
+  const will = flags & 4 ? { topic: text(), retain: (flags & 32) > 0 } : undefined
+  if (will) bytes()
+  const loginAt = at
   if (flags & 128) text()
-  const password = flags & 64 ? Buffer.from(bytes()) : undefined
+  const password = flags & 64 ? bytes() : undefined
   if (!isWhole) return notText
   if (at !== body.length) return fault('a CONNECT has more than its fields')
-  return { kind: 'connect', clean: (flags & 2) > 0, keepaliveSeconds, clientId, will, password }
+  const withoutLogin = connectOf(body.subarray(0, loginAt), sizeAt(body, 0) + 1)
+  return { kind: 'connect', clean: (flags & 2) > 0, keepaliveSeconds, clientId, will, password, withoutLogin }
+}
+
+/** A CONNECT of this body, with the flags at `flagsAt` saying that it has no user name and no password. */
+const connectOf = (body: Buffer, flagsAt: number): Buffer => {
+  const head = [types.connect << 4, ...lengthBytes(body.length)]
+  // Not from the pool that small buffers share: all of that would be kept with it.
+  const packet = Buffer.allocUnsafeSlow(head.length + body.length)
+  packet.set(head)
+  body.copy(packet, head.length)
+  packet[head.length + flagsAt] = (body[flagsAt] ?? 0) & ~0xc0
+  return packet
 }
 
 const faultOfConnectFlags = (flags: number): string | undefined => {

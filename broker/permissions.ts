@@ -1,6 +1,8 @@
 import {
+  anySubject,
   filterCovers,
   filterOf,
+  levelsCover,
   levelsMatch,
   permissionsOf,
   type Role,
@@ -20,19 +22,49 @@ export interface Permissions {
   mayReceive(topic: string): boolean
 }
 
-/** The permissions of a role and subject, from the table of topics. Rules compare whole levels, never a prefix. */
-export const permissionsFor = (fleet: string, role: Role, subject: string): Permissions => {
-  const granted = permissionsOf(fleet, role, subject)
-  const publish = matcherOf(granted.publish)
-  const receive = matcherOf(granted.subscribe)
+/**
+ * The permissions of a role and subject, from the table of topics. Rules compare whole levels, never a prefix. They are read once for each
+ * role, not for each of thousands of connections.
+ */
+export const permissionsIn = (fleet: string): ((role: Role, subject: string) => Permissions) => {
+  const byRole = new Map<Role, Rules>()
+  const rulesOf = (role: Role): Rules => {
+    const known = byRole.get(role) ?? readRules(fleet, role)
+    byRole.set(role, known)
+    return known
+  }
+  const mayRetain = (topic: string): boolean => {
+    const found = readTopic(fleet, topic)
+    return found !== undefined && topicTable[found.name].retained
+  }
+  return (role, subject) => {
+    const { mayPublish, mayReceive, subscribe } = rulesOf(role)
+    return {
+      mayPublish: (topic) => isTopic(topic) && mayPublish(topic, subject),
+      mayRetain,
+      maySubscribe: (filter) => {
+        if (!isFilter(filter)) return false
+        const levels = filter.split('/')
+        return subscribe.some((one) => levelsCover(one, levels, subject))
+      },
+      mayReceive: (topic) => mayReceive(topic, subject),
+    }
+  }
+}
+
+interface Rules {
+  mayPublish: Matcher
+  mayReceive: Matcher
+  /** The levels of each filter. */
+  subscribe: readonly (readonly string[])[]
+}
+
+const readRules = (fleet: string, role: Role): Rules => {
+  const { publish, subscribe } = permissionsOf(fleet, role, anySubject)
   return {
-    mayPublish: (topic) => isTopic(topic) && publish(topic),
-    mayRetain: (topic) => {
-      const found = readTopic(fleet, topic)
-      return found !== undefined && topicTable[found.name].retained
-    },
-    maySubscribe: (filter) => isFilter(filter) && granted.subscribe.some((one) => filterCovers(one, filter)),
-    mayReceive: receive,
+    mayPublish: matcherOf(publish),
+    mayReceive: matcherOf(subscribe),
+    subscribe: subscribe.map((one) => one.split('/')),
   }
 }
 
@@ -40,24 +72,31 @@ export const permissionsFor = (fleet: string, role: Role, subject: string): Perm
 export const renewalOnly = (fleet: string, device: string): Permissions => {
   const asking = topicOf(fleet, 'request', { client: device, operation: 'device/renew' })
   const answers = filterOf(fleet, 'reply', { client: device })
-  const receive = matcherOf([answers])
+  const mayReceive = matcherOf([answers])
   return {
     mayPublish: (topic) => topic === asking,
     mayRetain: () => false,
     maySubscribe: (filter) => isFilter(filter) && filterCovers(answers, filter),
-    mayReceive: receive,
+    mayReceive: (topic) => mayReceive(topic, device),
   }
 }
 
-/** Matches a topic against filters, read once; those without a wildcard, which a device has most of, cost one look. */
-const matcherOf = (filters: readonly string[]): ((topic: string) => boolean) => {
-  const exact = new Set(filters.filter((one) => !/[+#]/.test(one)))
-  const wild = filters.filter((one) => /[+#]/.test(one)).map((one) => one.split('/'))
-  return (topic) => {
-    if (exact.has(topic)) return true
-    if (wild.length === 0) return false
+type Matcher = (topic: string, subject: string) => boolean
+
+/** Matches a topic against filters that were read once. Most have no wildcard: of those only the ones with the topic's last level are looked at. */
+const matcherOf = (filters: readonly string[]): Matcher => {
+  const exact = new Map<string, string[][]>()
+  const wild: string[][] = []
+  for (const filter of filters) {
+    const levels = filter.split('/')
+    const last = levels.at(-1) ?? ''
+    if (/[+#]/.test(filter) || last === anySubject) wild.push(levels)
+    else exact.set(last, [...(exact.get(last) ?? []), levels])
+  }
+  return (topic, subject) => {
     const levels = topic.split('/')
-    return wild.some((one) => levelsMatch(one, levels))
+    const matches = (one: readonly string[]): boolean => levelsMatch(one, levels, subject)
+    return exact.get(levels.at(-1) ?? '')?.some(matches) === true || wild.some(matches)
   }
 }
 

@@ -3,7 +3,7 @@ import type { Clock } from '../base/clock.ts'
 import type { Limits } from './limits.ts'
 import { createOutgoing, type Outgoing } from './outgoing.ts'
 import { createPacketReader, type PacketReader } from './packet-reader.ts'
-import { type ConnectPacket, type Packet, type Qos, types } from './packets.ts'
+import { type ConnectPacket, lengthBytes, type Packet, type Qos, types } from './packets.ts'
 import type { Counters } from './stats.ts'
 
 export interface WireDeps {
@@ -125,7 +125,8 @@ export class Wire extends Duplex {
         else if (packets.length === 0) this.close(packet.reason)
         else this.#over(packet.reason)
       } else {
-        packets.push(bytes)
+        // Who a client is has been told by its login, which is kept no longer than it takes.
+        packets.push(packet.kind === 'connect' ? packet.withoutLogin : bytes)
         this.#look(packet)
       }
     }
@@ -221,9 +222,7 @@ export class Wire extends Duplex {
     const given = new Map<string, number>()
     for (const { filter } of wanted) if (!given.has(filter)) given.set(filter, packet[at + 2 + given.size] ?? refused)
     const codes = wanted.map(({ filter, qos }) => (given.get(filter) === refused ? refused : qos))
-    const head: number[] = []
-    for (let rest = 2 + codes.length; rest > 0; rest >>= 7) head.push(rest > 127 ? (rest & 127) | 128 : rest)
-    return Buffer.from([types.suback << 4, ...head, id >> 8, id & 255, ...codes])
+    return Buffer.from([types.suback << 4, ...lengthBytes(2 + codes.length), id >> 8, id & 255, ...codes])
   }
 
   override _read(): void {}

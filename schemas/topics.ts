@@ -128,25 +128,32 @@ export const topicMatches = (filter: string, topic: string): boolean => {
 
 const wildcard = /[+#]/
 
-/** The same for the levels of both, where one of them is asked about again and again. */
-export const levelsMatch = (wanted: readonly string[], levels: readonly string[]): boolean => {
+/** As a subject it makes filters that are read once for all subjects: no level of a topic is like it. */
+export const anySubject = '\0'
+
+/** The same for the levels of both, where one of them is asked about again and again; `subject` is who `anySubject` stands for. */
+export const levelsMatch = (wanted: readonly string[], levels: readonly string[], subject?: string): boolean => {
   if (levels[0]?.startsWith('$') && (wanted[0] === '#' || wanted[0] === '+')) return false // [MQTT-4.7.2-1]
   for (let i = 0; i < wanted.length; i++) {
     if (wanted[i] === '#') return true
-    if (i >= levels.length || (wanted[i] !== '+' && wanted[i] !== levels[i])) return false
+    if (i >= levels.length) return false
+    const level = wanted[i] === anySubject ? subject : wanted[i]
+    if (level !== '+' && level !== levels[i]) return false
   }
   return wanted.length === levels.length
 }
 
 /** Whether everything that `asked` can match is matched by `granted` too. */
-export const filterCovers = (granted: string, asked: string): boolean => {
-  const wide = granted.split('/')
-  const narrow = asked.split('/')
-  if (asked.startsWith('$') && (wide[0] === '#' || wide[0] === '+')) return false // [MQTT-4.7.2-1]
+export const filterCovers = (granted: string, asked: string): boolean => levelsCover(granted.split('/'), asked.split('/'))
+
+/** The same for the levels of both. */
+export const levelsCover = (wide: readonly string[], narrow: readonly string[], subject?: string): boolean => {
+  if (narrow[0]?.startsWith('$') && (wide[0] === '#' || wide[0] === '+')) return false // [MQTT-4.7.2-1]
   for (let i = 0; i < wide.length; i++) {
     if (wide[i] === '#') return true
     if (i >= narrow.length || narrow[i] === '#') return false
-    if (wide[i] !== '+' && wide[i] !== narrow[i]) return false
+    const level = wide[i] === anySubject ? subject : wide[i]
+    if (level !== '+' && level !== narrow[i]) return false
   }
   return wide.length === narrow.length
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { pathsIn } from '../../base/paths.ts'
 import { admit } from '../../broker/authentication.ts'
+import { permissionsIn } from '../../broker/permissions.ts'
 import { openTokenKeys } from '../../controller/identity/token-keys.ts'
 import { issueToken } from '../../controller/identity/tokens.ts'
 
@@ -16,6 +17,8 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true })
 })
 
+const permissionsFor = permissionsIn('default')
+
 test('admit() lets a device stay until its token ends, or for 30 s when that has happened', async () => {
   const keys = openTokenKeys(pathsIn(folder))
   const wish = { subject: 'd1', role: 'device', fleet: 'default', ttlSeconds: 60, jti: 'j' } as const
@@ -23,7 +26,7 @@ test('admit() lets a device stay until its token ends, or for 30 s when that has
     const password = Buffer.from(await issueToken(keys.newest(), { ...wish, now: issuedAt }))
     const found = await admit(
       { clientId: '', clean: true, password, will: undefined },
-      { fleet: 'default', keyFor: keys.publicKey, now, holderOf: () => undefined, isRevoked: () => false },
+      { fleet: 'default', keyFor: keys.publicKey, permissionsFor, now, holderOf: () => undefined, isRevoked: () => false },
     )
     return found.ok ? found.endsAt - now : undefined
   }

@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest'
-import { permissionsFor } from '../../broker/permissions.ts'
+import { permissionsIn } from '../../broker/permissions.ts'
 import { filterOf, permissionsOf, type Role, roles, type TopicName, topicTable } from '../../schemas/topics.ts'
 
 const fleet = 'yard'
 const names = Object.keys(topicTable) as TopicName[] // Object.keys forgets the keys' type
+const permissionsFor = permissionsIn(fleet)
 const me = 'pump-1'
 const other = 'pump-12' // begins with the name of the first
 
@@ -22,12 +23,12 @@ const isAllowed = (side: 'writers' | 'readers', name: TopicName, role: Role, isO
   return !(role === 'device' && pattern.includes('{device}'))
 }
 
-describe('permissionsFor() grants what the table of topics says', () => {
+describe('permissionsIn() grants what the table of topics says', () => {
   for (const role of roles)
     for (const name of names)
       for (const who of [me, other])
         test(`${role}: ${name} of ${who === me ? 'its own' : 'somebody else'}`, () => {
-          const permissions = permissionsFor(fleet, role, me)
+          const permissions = permissionsFor(role, me)
           const topic = topicFor(name, who)
           expect(permissions.mayPublish(topic)).toBe(isAllowed('writers', name, role, who === me))
           expect(permissions.mayReceive(topic)).toBe(isAllowed('readers', name, role, who === me))
@@ -37,7 +38,7 @@ describe('permissionsFor() grants what the table of topics says', () => {
 
   for (const role of roles)
     test(`${role}: every filter of its own grant, and none that is wider`, () => {
-      const permissions = permissionsFor(fleet, role, me)
+      const permissions = permissionsFor(role, me)
       for (const filter of permissionsOf(fleet, role, me).subscribe) expect(permissions.maySubscribe(filter)).toBe(true)
       for (const filter of [
         '#',
@@ -51,9 +52,24 @@ describe('permissionsFor() grants what the table of topics says', () => {
     })
 })
 
-describe('permissionsFor() is not fooled', () => {
-  const admin = permissionsFor(fleet, 'admin', 'admin')
-  const device = permissionsFor(fleet, 'device', me)
+describe('permissionsIn() is not fooled', () => {
+  test.each([fleet, 'skein', 'v1', 'device', 'request', 'state'])(
+    'by a subject that is named "%s" like a level of every topic',
+    (name) => {
+      for (const role of roles)
+        for (const entry of names)
+          for (const who of [name, other]) {
+            const permissions = permissionsFor(role, name)
+            const topic = topicFor(entry, who)
+            expect(permissions.mayPublish(topic), topic).toBe(isAllowed('writers', entry, role, who === name))
+            expect(permissions.mayReceive(topic), topic).toBe(isAllowed('readers', entry, role, who === name))
+            expect(permissions.maySubscribe(topic), topic).toBe(isAllowed('readers', entry, role, who === name))
+          }
+    },
+  )
+
+  const admin = permissionsFor('admin', 'admin')
+  const device = permissionsFor('device', me)
 
   test.each([
     ['another subject', `skein/v1/${fleet}/request/viewer/task/submit`],
@@ -110,7 +126,7 @@ describe('permissionsFor() is not fooled', () => {
   })
 
   test('a role that only joins reads its reply and nothing else', () => {
-    const join = permissionsFor(fleet, 'join', 'join-1')
+    const join = permissionsFor('join', 'join-1')
     expect(join.mayPublish(`skein/v1/${fleet}/request/join-1/device/join`)).toBe(true)
     expect(join.maySubscribe(`skein/v1/${fleet}/reply/join-1/#`)).toBe(true)
     expect(join.maySubscribe(`skein/v1/${fleet}/controller/state`)).toBe(false)
@@ -118,7 +134,7 @@ describe('permissionsFor() is not fooled', () => {
   })
 
   test('whatever the role asks for, its own requests arrive: the controller answers "forbidden"', () => {
-    const viewer = permissionsFor(fleet, 'viewer', 'eve')
+    const viewer = permissionsFor('viewer', 'eve')
     expect(viewer.mayPublish(`skein/v1/${fleet}/request/eve/task/submit`)).toBe(true)
     expect(viewer.mayPublish(`skein/v1/${fleet}/request/eve/no/such/thing`)).toBe(true)
     expect(viewer.mayRetain(`skein/v1/${fleet}/request/eve/task/submit`)).toBe(false)
