@@ -18,9 +18,6 @@ import { pickPorts } from './ports.ts'
 import { summaryOf } from './summary.ts'
 import { startSupervisor } from './supervisor.ts'
 
-/** The space of young objects grows to 4 MB, not to 16: with 5,000 devices that makes a hub 20 MB smaller, and no slower. */
-const smallYoung = '--max-semi-space-size=4'
-
 process.title = 'skein up'
 
 /** The root of `skein up`: everything on one machine, kept running. */
