@@ -88,7 +88,7 @@ export const createTaskLog =
       records,
       next,
       complete: isAll && !isComing && !isRestComing,
-      ...(isComing ? { fetching: true } : {}),
+      ...(isComing || isRestComing ? { fetching: true } : {}),
     })
   }
 export type TaskLog = ReturnType<typeof createTaskLog>

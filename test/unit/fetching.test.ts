@@ -107,14 +107,14 @@ describe('a log that was lost', () => {
     expect(wanted(desk)).toEqual([])
   })
 
-  test('the end of a log that is only late is not asked for', async () => {
+  test('the end of a log that is only late is on its way, and is not asked for', async () => {
     const desk = await startDesk()
     await desk.hello('d1')
     const id = await desk.submit()
     const run = `${id}-1`
     await desk.report('d1', run, 'succeeded', { exit_code: 0, log: logOf(2) })
     const page = await read(desk, id)
-    expect([page.records, page.complete, page.fetching]).toEqual([[], false, undefined])
+    expect([page.records, page.complete, page.fetching]).toEqual([[], false, true])
     await desk.chunk('d1', run, lines(1, 2))
     expect(await read(desk, id)).toMatchObject({ texts: texts(1, 2), complete: true })
     expect(wanted(desk)).toEqual([])
