@@ -134,6 +134,7 @@ export const aedesAsks = (deps: {
       }
       subscriptions.set(filter, qos as Qos) // MQTT.js's type has 0 to 2 and a number besides; our reader lets nothing else in
       tree.add(filter, one.session, qos as Qos)
+      one.lastBefore ??= new Map()
       one.lastBefore.set(filter, retained.last())
       // To Aedes all are of QoS 2, so that it lowers none: it looks at one of several that match, and at exact filters only.
       callback(null, { ...subscription, qos: 2 })

@@ -28,8 +28,11 @@ export const letPublishersGo = (aedes: Aedes): void => {
  */
 export const forgetNumbers = (aedes: Aedes, client: Client): void => {
   const { duplicates } = client as unknown as { duplicates: object } // see lib/client.js
-  Object.defineProperty(duplicates, aedes.id, { get: () => 0, set: () => undefined })
+  Object.defineProperty(duplicates, aedes.id, alwaysNone)
 }
+
+/** One for all clients: accessors of its own would give each of them a hidden class of its own. */
+const alwaysNone: PropertyDescriptor = { get: () => 0, set: () => undefined }
 
 /** It closed while it was let in, so Aedes would list it for ever. */
 export const forgetClosed = (aedes: Aedes, client: Client): void => {

@@ -142,10 +142,10 @@ export const startBroker = async (options: BrokerOptions): Promise<Broker> => {
   })
   // Aedes tells of a SUBSCRIBE just before it asks for what is retained.
   aedes.on('subscribe', (_, client) => {
-    const lastBefore = connections.of(client)?.lastBefore
-    const taken = new Map(lastBefore)
-    lastBefore?.clear()
-    memory.asks((filter) => taken.get(filter) ?? retained.last())
+    const one = connections.of(client)
+    const lastBefore = one?.lastBefore
+    if (one) one.lastBefore = undefined
+    memory.asks((filter) => lastBefore?.get(filter) ?? retained.last())
   })
   aedes.on('unsubscribe', (filters, client) => {
     const session = connections.of(client)?.session

@@ -28,7 +28,7 @@ export interface Connection {
   /** Aedes' number of the last message for it. */
   lastNumber: number
   /** For each filter that it has just subscribed to, the number of the retained message that was the last before. */
-  readonly lastBefore: Map<string, number>
+  lastBefore: Map<string, number> | undefined
   /** Its publishes, answered in their order though some wait for a receiver. */
   readonly publishes: InOrder
   /** Aedes has entered it by its client id, or never will. */
@@ -37,10 +37,22 @@ export interface Connection {
   readonly gone: Step
 }
 
-interface Step {
-  isDone: boolean
-  done(): void
-  readonly wait: Promise<void>
+/** Something that happens once. Few wait for it, and thousands of connections have two: it makes no promise before it is asked for one. */
+class Step {
+  isDone = false
+  #resolve: (() => void) | undefined
+  #wait: Promise<void> | undefined
+  done(): void {
+    this.isDone = true
+    this.#resolve?.()
+  }
+  get wait(): Promise<void> {
+    if (this.isDone) return Promise.resolve()
+    this.#wait ??= new Promise((resolve) => {
+      this.#resolve = resolve
+    })
+    return this.#wait
+  }
 }
 
 /** The connections there are: bounded in number, and by client id. */
@@ -107,8 +119,8 @@ export const createConnections = (deps: {
       })
       const one: Connection = {
         ...{ wire, hasKnocked: false, connect: undefined, user: undefined, clientId: '', session: undefined, wasPresent: false },
-        ...{ isLive: false, lastNumber: 0, lastBefore: new Map(), publishes: createInOrder() },
-        ...{ listed: stepOf(), gone: stepOf() },
+        ...{ isLive: false, lastNumber: 0, lastBefore: undefined, publishes: createInOrder() },
+        ...{ listed: new Step(), gone: new Step() },
       }
       all.add(one)
       wire.once('close', () => leave(one, address))
@@ -164,22 +176,6 @@ export const createConnections = (deps: {
       }
     },
   }
-}
-
-const stepOf = (): Step => {
-  let resolve = (): void => undefined
-  const wait = new Promise<void>((done) => {
-    resolve = done
-  })
-  const step: Step = {
-    isDone: false,
-    wait,
-    done: () => {
-      step.isDone = true
-      resolve()
-    },
-  }
-  return step
 }
 
 export type Connections = ReturnType<typeof createConnections>

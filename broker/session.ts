@@ -50,31 +50,33 @@ export const createSession = (
   /** Told of each message that is given up because too much waits. */
   onDrop: (session: Session) => void,
 ): Session => {
-  const kept = new Map<number, Kept>() // the oldest first
+  // Made when there is something to keep: most sessions are clean, and there are thousands.
+  let kept: Map<number, Kept> | undefined // the oldest first
+  let received: Set<number> | undefined
   const sent = new Map<number, number>() // the numbers of messages by their identifiers
   let bytes = 0
   let lastId = 0
   let overflow: (() => void) | undefined
 
   const forget = (number: number): void => {
-    const one = kept.get(number)
+    const one = kept?.get(number)
     if (!one) return
-    kept.delete(number)
+    kept?.delete(number)
     if (one.id !== undefined) sent.delete(one.id)
     bytes -= costOf(one.message)
   }
 
   /** Of a client that is away the oldest are dropped, so that it comes back to what is new. */
   const trim = (): void => {
-    for (const number of kept.keys()) {
-      if (bytes <= limits.awayBytes && kept.size <= limits.awayMessages) return
+    for (const number of kept?.keys() ?? []) {
+      if (bytes <= limits.awayBytes && (kept?.size ?? 0) <= limits.awayMessages) return
       forget(number)
       onDrop(session)
     }
   }
 
   const identify = (number: number): number => {
-    const one = kept.get(number)
+    const one = kept?.get(number)
     if (one?.id !== undefined) return one.id
     do lastId = (lastId % 65_535) + 1
     while (sent.has(lastId))
@@ -89,8 +91,12 @@ export const createSession = (
     isKept,
     token: undefined,
     subscriptions: new Map(),
-    received: new Set(),
+    get received() {
+      received ??= new Set()
+      return received
+    },
     keep: (number, message) => {
+      kept ??= new Map()
       kept.set(number, { message: { ...message, payload: settled(message.payload) }, id: undefined, isReceived: false })
       bytes += costOf(message)
       if (!overflow) trim()
@@ -104,11 +110,11 @@ export const createSession = (
       if (number !== undefined) forget(number)
     },
     receiptOf: (id) => {
-      const one = kept.get(sent.get(id) ?? Number.NaN)
+      const one = kept?.get(sent.get(id) ?? Number.NaN)
       if (one) one.isReceived = true
     },
     backlog: function* () {
-      for (const [number, one] of kept) {
+      for (const [number, one] of kept ?? []) {
         if (one.isReceived && one.id !== undefined) yield { cmd: 'pubrel', messageId: one.id }
         else {
           const dup = one.id !== undefined

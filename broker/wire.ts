@@ -35,7 +35,7 @@ export class Wire extends Duplex {
   #fullSince: number | undefined
   #waiting: (() => void)[] = []
   /** SUBSCRIBEs that have a filter twice: Aedes answers one code for both. */
-  readonly #repeated = new Map<number, readonly { filter: string; qos: Qos }[]>()
+  #repeated: Map<number, readonly { filter: string; qos: Qos }[]> | undefined
 
   constructor(conn: Duplex, deps: WireDeps) {
     super()
@@ -151,8 +151,10 @@ export class Wire extends Duplex {
         this.#deps.counters.messagesIn += 1
         break
       case 'subscribe':
-        if (new Set(packet.wanted.map((one) => one.filter)).size < packet.wanted.length)
+        if (new Set(packet.wanted.map((one) => one.filter)).size < packet.wanted.length) {
+          this.#repeated ??= new Map()
           this.#repeated.set(packet.id, packet.wanted)
+        }
         break
       default:
         break
@@ -216,9 +218,9 @@ export class Wire extends Duplex {
   #suback(packet: Buffer): Buffer {
     const at = sizeOf(packet)?.from ?? 2
     const id = packet.readUInt16BE(at)
-    const wanted = this.#repeated.get(id)
+    const wanted = this.#repeated?.get(id)
     if (!wanted) return packet
-    this.#repeated.delete(id)
+    this.#repeated?.delete(id)
     const given = new Map<string, number>()
     for (const { filter } of wanted) if (!given.has(filter)) given.set(filter, packet[at + 2 + given.size] ?? refused)
     const codes = wanted.map(({ filter, qos }) => (given.get(filter) === refused ? refused : qos))

