@@ -13,6 +13,7 @@ import type { Retained } from './retained.ts'
 import type { Session } from './session.ts'
 import type { Sessions } from './sessions.ts'
 import type { Counters } from './stats.ts'
+import type { TokenMark } from './token-trust.ts'
 import { faultOfFilter, faultOfTopic } from './topic-rules.ts'
 
 type Asks = Required<Pick<AedesOptions, 'authenticate' | 'authorizePublish' | 'authorizeSubscribe' | 'authorizeForward'>>
@@ -28,12 +29,14 @@ export const aedesAsks = (deps: {
   holds: Holds
   counters: Counters
   log: Log
+  isRevoked: (token: TokenMark | undefined) => boolean
 }): Asks => {
   const { limits, door, connections, sessions, tree, retained, holds, counters, log } = deps
 
   const letIn = (one: Connection, clientId: string, clean: boolean): void => {
     const { session, isPresent } = sessions.open(clientId, clean)
     one.session = session
+    session.subject = one.user?.subject
     session.token = one.user?.token
     one.wasPresent = isPresent
     one.isLive = clean
@@ -84,6 +87,10 @@ export const aedesAsks = (deps: {
           const wrong = knock.will && faultOfWill(knock.will, user, limits.levels)
           if (wrong !== undefined) return refuse(5, wrong, user.subject)
           const enter = (): void => {
+            // The door has looked, but somebody can have come and gone since.
+            const subject = sessions.of(client.id)?.subject
+            if (subject !== undefined && subject !== user.subject)
+              return refuse(2, `"${client.id}" is the session of another subject`, user.subject)
             letIn(one, client.id, client.clean)
             done(null, true)
           }
@@ -101,6 +108,8 @@ export const aedesAsks = (deps: {
       const { permissions } = one?.user ?? {}
       if (!one || !permissions) return callback(new Error('nobody has logged in'))
       const { topic, retain } = packet
+      // What its connection has left behind is not carried out either: the rest of what was read, and its will.
+      if (deps.isRevoked(one.user?.token)) return callback(new Error('its token was revoked'))
       const wrong = faultOfTopic(topic, limits.levels)
       if (wrong !== undefined) return callback(new Error(wrong))
       if (!permissions.mayPublish(topic) || (retain && !permissions.mayRetain(topic))) {
@@ -126,14 +135,17 @@ export const aedesAsks = (deps: {
       const wrong = faultOfFilter(filter, limits.levels)
       if (wrong !== undefined) return callback(new Error(wrong))
       if (!one?.session || !one.user) return callback(new Error('nobody has logged in'))
-      const { subscriptions } = one.session
-      const hasRoom = subscriptions.has(filter) || subscriptions.size < limits.filtersPerClient
+      const { session } = one
+      const hasRoom =
+        session.subscriptions.has(filter) ||
+        (session.subscriptions.size < limits.filtersPerClient &&
+          session.filterChars() + filter.length <= limits.filterCharsPerClient)
       if (!hasRoom || !one.user.permissions.maySubscribe(filter)) {
         log.info({ client: one.clientId, subject: one.user.subject, filter }, 'subscription refused')
         return callback(null, null) // SUBACK 0x80 [MQTT-3.9.3-2]
       }
-      subscriptions.set(filter, qos as Qos) // MQTT.js's type has 0 to 2 and a number besides; our reader lets nothing else in
-      tree.add(filter, one.session, qos as Qos)
+      session.subscribe(filter, qos as Qos) // MQTT.js's type has 0 to 2 and a number besides; our reader lets nothing else in
+      tree.add(filter, session, qos as Qos)
       one.lastBefore ??= new Map()
       one.lastBefore.set(filter, retained.last())
       // To Aedes all are of QoS 2, so that it lowers none: it looks at one of several that match, and at exact filters only.

@@ -96,7 +96,7 @@ export const startBroker = async (options: BrokerOptions): Promise<Broker> => {
     onLeave: sessions.leave,
     isRevoked: ({ token }) => isRevoked(token),
   })
-  const holderOf = (clientId: string): string | undefined => connections.holderOf(clientId)?.user?.subject
+  const holderOf = (clientId: string): string | undefined => sessions.of(clientId)?.subject
   const door = trust ? tokenDoor({ fleet, keyFor: trust.keyFor, now: () => clock.now(), holderOf, isRevoked }) : openDoor
 
   const memory = aedesMemory({
@@ -108,7 +108,7 @@ export const startBroker = async (options: BrokerOptions): Promise<Broker> => {
     },
   })
   const aedes = await Aedes.createBroker({
-    ...aedesAsks({ limits, door, connections, sessions, tree, retained, holds, counters, log }),
+    ...aedesAsks({ limits, door, connections, sessions, tree, retained, holds, counters, log, isRevoked }),
     persistence: memory,
     // How many messages may be on their way at once; 0 is no limit. With one, a single subscriber that has stopped reading freezes everybody.
     concurrency: 0,
@@ -149,7 +149,7 @@ export const startBroker = async (options: BrokerOptions): Promise<Broker> => {
   })
   aedes.on('unsubscribe', (filters, client) => {
     const session = connections.of(client)?.session
-    for (const filter of filters) if (session?.subscriptions.delete(filter)) tree.remove(filter, session)
+    for (const filter of filters) if (session?.unsubscribe(filter)) tree.remove(filter, session)
   })
 
   const accept: Accept = (conn, address) =>

@@ -10,6 +10,8 @@ export interface Limits {
   levels: number
   clientIdChars: number
   filtersPerClient: number
+  /** The length of all filters of a client together: each of them may be as long as a topic can be. */
+  filterCharsPerClient: number
   /** Connections in all, and from one address that is not loopback. */
   connections: number
   connectionsPerAddress: number
@@ -46,6 +48,7 @@ export const usualLimits: Limits = {
   levels: 100,
   clientIdChars: 256,
   filtersPerClient: 10_000,
+  filterCharsPerClient: 1024 * 1024,
   connections: 20_000,
   connectionsPerAddress: 2000,
   silentConnections: 4000,

@@ -8,9 +8,16 @@ export interface Session {
   readonly clientId: string
   /** Whether it outlives its connection: the client has asked for it with CleanSession 0. */
   readonly isKept: boolean
+  /** Whose it is: nobody else can open it. */
+  subject: string | undefined
   /** The token that it was opened with last. */
   token: TokenMark | undefined
-  readonly subscriptions: Map<string, Qos>
+  readonly subscriptions: ReadonlyMap<string, Qos>
+  subscribe(filter: string, qos: Qos): void
+  /** Whether there was such a subscription. */
+  unsubscribe(filter: string): boolean
+  /** The length of all its filters together. */
+  filterChars(): number
   /** Identifiers of messages of QoS 2 that the client has handed over and not released yet [MQTT-4.3.3-2]. */
   readonly received: Set<number>
   /** Keeps a message until it is acknowledged. `number` is Aedes' own of it. */
@@ -29,7 +36,8 @@ export interface Session {
   backlog(): Iterable<Resent>
   attach(onOverflow: () => void): void
   detach(): void
-  waitingBytes(): number
+  /** What is kept of it: what waits, and its filters. */
+  keptBytes(): number
 }
 
 /** A packet as Aedes takes it from its persistence. */
@@ -54,6 +62,8 @@ export const createSession = (
   let kept: Map<number, Kept> | undefined // the oldest first
   let received: Set<number> | undefined
   const sent = new Map<number, number>() // the numbers of messages by their identifiers
+  const subscriptions = new Map<string, Qos>()
+  let filterChars = 0
   let bytes = 0
   let lastId = 0
   let overflow: (() => void) | undefined
@@ -89,8 +99,19 @@ export const createSession = (
   const session: Session = {
     clientId,
     isKept,
+    subject: undefined,
     token: undefined,
-    subscriptions: new Map(),
+    subscriptions,
+    subscribe: (filter, qos) => {
+      if (!subscriptions.has(filter)) filterChars += filter.length
+      subscriptions.set(filter, qos)
+    },
+    unsubscribe: (filter) => {
+      if (!subscriptions.delete(filter)) return false
+      filterChars -= filter.length
+      return true
+    },
+    filterChars: () => filterChars,
     get received() {
       received ??= new Set()
       return received
@@ -129,7 +150,7 @@ export const createSession = (
       overflow = undefined
       if (isKept) trim()
     },
-    waitingBytes: () => bytes,
+    keptBytes: () => bytes + filterChars,
   }
   return session
 }

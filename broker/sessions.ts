@@ -62,11 +62,11 @@ export const createSessions = (deps: {
     sweep: () => {
       const now = mono()
       let bytes = 0
-      for (const session of awaySince.keys()) bytes += session.waitingBytes()
+      for (const session of awaySince.keys()) bytes += session.keptBytes()
       for (const [session, since] of awaySince) {
         const isExpired = now - since > limits.keptSessionMs
         if (!isExpired && bytes <= limits.keptSessionsBytes) return
-        bytes -= session.waitingBytes()
+        bytes -= session.keptBytes()
         end(session, isExpired ? 'expired' : 'no_room')
       }
     },

@@ -166,6 +166,17 @@ describe('subscriptions', () => {
     await one.say({ cmd: 'unsubscribe', messageId: 100, unsubscriptions: ['b'] })
     expect(await one.subscribe('c', 1)).toEqual([1])
   })
+
+  test('are bounded in their length together, each of them may be as long as a topic', async () => {
+    const broker = await start({})
+    const one = await client(broker, { clientId: 'one' })
+    const granted: number[][] = []
+    for (let i = 0; i < 18; i++) granted.push(await one.subscribe(`${i}/`.padEnd(65_000, 'x'), 1))
+    expect(granted.flat()).toEqual([...Array(16).fill(1), 0x80, 0x80])
+    await one.say({ cmd: 'unsubscribe', messageId: 100, unsubscriptions: ['3/'.padEnd(65_000, 'x')] })
+    expect(await one.subscribe('17/'.padEnd(65_000, 'x'), 1)).toEqual([1])
+    expect(await one.subscribe('short', 1)).toEqual([1])
+  })
 })
 
 describe('connections', () => {

@@ -98,6 +98,27 @@ describe('a revoked token', () => {
     expect(payloads(second)).toEqual(['later'])
   })
 
+  test('is the end of its will too: nobody hears it, and nothing of it is retained', async () => {
+    const submit = topicOf(fleet, 'request', { client: 'eve', operation: 'task/submit' })
+    const state = topicOf(fleet, 'deviceState', { device: 'eve' })
+    const heard: string[] = []
+    await world.broker.bus().subscribe('#', ({ topic, payload }) => void heard.push(`${topic} ${Buffer.from(payload)}`))
+    const asks = await connected({ token: await world.token('eve', 'operator'), will: { topic: submit, retain: false } })
+    const device = await connected({ token: await world.token('eve', 'device'), will: { topic: state, retain: true } })
+    // Of the same subject, and it holds: what the others leave behind must not count as its word.
+    const other = await connected({
+      token: await world.token('eve', 'operator'),
+      will: { topic: submit, retain: false, payload: 'mine' },
+    })
+    tell(listOf(['eve-1', 'eve-2']))
+    await asks.closed()
+    await device.closed()
+    other.close()
+    await eventually('a will that holds', () => heard.includes(`${submit} mine`))
+    expect(heard.filter((one) => one.startsWith(submit) || one.startsWith(state))).toEqual([`${submit} mine`])
+    expect(world.broker.stats().retainedMessages).toBe(1) // the list of revoked tokens
+  })
+
   test('stays refused after a restart of the broker, which has heard no controller yet', async () => {
     const token = await world.token('eve', 'viewer')
     const live = await connected({ token })

@@ -139,6 +139,18 @@ describe('client ids', () => {
     await connected({ token: await admin(), clientId: 'desk' })
     await first.closed()
   })
+  test('of a kept session it is for its own subject only, who finds there what has waited', async () => {
+    const first = await connected({ token: await admin(), clientId: 'desk', clean: false })
+    first.send(subscribe(event))
+    await first.next('suback')
+    first.close()
+    await eventually('the broker has let go of it', () => world.broker.stats().sessionsKept === 1)
+    bus().publish(event, 'waited')
+    for (const clean of [true, false])
+      expect(await refusedWith({ token: await world.token('eve', 'viewer'), clientId: 'desk', clean })).toBe(2)
+    const again = await connected({ token: await admin(), clientId: 'desk', clean: false })
+    expect(await again.next('publish')).toMatchObject({ topic: event })
+  })
   test('rights follow the token: a name like another subject gives none', async () => {
     const raw = await connected({ token: await world.token('eve', 'viewer'), clientId: 'admin' })
     raw.send(publish(request('admin'), 1))
@@ -218,12 +230,7 @@ describe('publish and subscribe', () => {
     const inside = bus()
     inside.publish(topicOf(fleet, 'deviceDesired', { device: 'd1' }), 'secret')
     inside.publish(event, 'open')
-    const token = await world.token('eve', 'viewer')
-    // The id is free for another subject when the broker has noticed that the first connection is gone.
-    const second = await eventually('the session is taken over', async () => {
-      const raw = await connect({ token, clientId: 'kept', clean: false })
-      return (await codeOf(raw)) === 0 && raw
-    })
+    const second = await connected({ token: await world.token('admin', 'viewer'), clientId: 'kept', clean: false })
     inside.publish(topicOf(fleet, 'deviceDesired', { device: 'd1' }), 'secret')
     inside.publish(event, 'end')
     const payloads = (): string[] => second.received.flatMap((one) => (one.cmd === 'publish' ? [String(one.payload)] : []))
