@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import type { GroupCommit } from '../base/group-commit.ts'
 import { version } from '../base/version.ts'
+import { isTooDeep, maxDepth } from '../schemas/depth.ts'
 import { accepted, type Outcome, refused } from '../schemas/errors.ts'
 import { nearest, refusalOf } from '../schemas/faults.ts'
 import { instant } from '../schemas/ids.ts'
@@ -219,6 +220,11 @@ export const createOperations = (deps: OperationsDeps): Ask => {
           : `role ${role} may not ask for ${name}; ${operations[name].role} may`
       if (role !== undefined || asker.door === 'mqtt') audit(asker.subject, name, 'forbidden')
       return refused('forbidden', message)
+    }
+    if (isTooDeep(input)) {
+      audit(asker.subject, name, 'invalid')
+      const message = `is nested deeper than ${maxDepth} levels`
+      return refused('invalid', `the input ${message}`, [{ field: '(input)', code: 'too_deep', message }])
     }
     const parsed = operations[name].input.safeParse(input ?? {}, { reportInput: true })
     if (!parsed.success) {

@@ -32,9 +32,8 @@ export const createTokens = (db: Db) => {
     order by created_at desc, jti limit ? offset ?`)
   const revoke = db.prepare<[number, string]>('update token set revoked_at = ? where jti = ? and revoked_at is null')
   const live = db.prepare<[string], TokenRow>('select * from token where subject = ? and revoked_at is null')
-  const revoked = db.prepare<[number], { jti: string; key: string }>(
-    'select jti, key from token where revoked_at is not null and expires_at > ? order by revoked_at',
-  )
+  const revoked = db.prepare<[number], { jti: string; key: string }>(`
+    select jti, key from token where revoked_at is not null and (expires_at > ? or role = 'device') order by revoked_at`)
   const liveOfKey = db.prepare<[string, number], { subject: string; role: string }>(
     'select distinct subject, role from token where key = ? and revoked_at is null and expires_at > ? order by subject',
   )
@@ -66,7 +65,7 @@ export const createTokens = (db: Db) => {
       remembered.clear()
       revoke.run(now, jti)
     },
-    /** Those that would still hold if they had not been revoked. */
+    /** Those that would still hold if they had not been revoked; with an expired one a device may come for another. */
     revoked: (now: number): { jti: string; key: string }[] => revoked.all(now),
     /** Who holds tokens that are signed with a key. */
     holdersOf: (key: string, now: number): { subject: string; role: string }[] => liveOfKey.all(key, now),

@@ -7,6 +7,22 @@ const detailsOf = (outcome: Awaited<ReturnType<Desk['ask']>>) =>
   outcome.ok ? [] : (outcome.error.details ?? []).map((one) => `${one.field}:${one.code}`)
 
 describe('task.submit', () => {
+  test.each([65, 4000, 30_000])('an input of %i levels is refused and audited, one of 64 is taken as it is', async (levels) => {
+    const desk = await startDesk()
+    // The input and its metadata are two of them.
+    const nested = (depth: number): unknown => JSON.parse(`${'['.repeat(depth - 2)}${']'.repeat(depth - 2)}`)
+    const task = (depth: number) => ({
+      payload: { command: ['a'] },
+      idempotency_key: 'deep',
+      metadata: { nested: nested(depth) },
+    })
+    const deep = await desk.ask('task.submit', task(levels))
+    expect([codeOf(deep), detailsOf(deep)]).toEqual(['invalid', ['(input):too_deep']])
+    expect(desk.store.tasks.counts()).toEqual({})
+    const taken = outputOf(await desk.ask('task.submit', task(64)))
+    expect((await get(desk, String(taken['task_id'])))['metadata']).toEqual({ nested: nested(64) })
+  })
+
   test('the same key and body give the same task; another body is a conflict and stores nothing', async () => {
     const desk = await startDesk()
     const task = {
