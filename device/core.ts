@@ -14,6 +14,7 @@ import type { Segments } from './logs/segments.ts'
 import { createShelf } from './logs/shelf.ts'
 import type { Runner } from './runner.ts'
 import { createSupervisor } from './supervisor.ts'
+import type { Pins } from './trust.ts'
 
 export interface DeviceCoreDeps {
   name: string
@@ -26,7 +27,7 @@ export interface DeviceCoreDeps {
   chance: Chance
   log: Log
   boot: string
-  pinned: () => readonly string[]
+  pinned: () => Pins
   identity?: DeviceIdentity | undefined
   renewed?: (sealed: string) => void
   /** The token in use, for the hello. */

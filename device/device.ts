@@ -23,6 +23,7 @@ import { deviceMetrics } from './metrics.ts'
 import { startRenewal } from './renewal.ts'
 import { startProcessRunner } from './runners/process.ts'
 import { readBootId } from './runners/process-table.ts'
+import type { Pins } from './trust.ts'
 
 export interface DeviceOptions {
   name: string
@@ -111,7 +112,7 @@ export const startDevice = async (options: DeviceOptions) => {
     log,
     boot: readBootId(),
     version,
-    pinned: () => [claimsIn(options.token()).ctl, options.controllerKey].filter((one) => one !== undefined),
+    pinned: () => pinsOf(options.token(), options.controllerKey),
     identity,
     renewed: (sealed) => renewal.take(sealed),
     token: () => (options.tokenFile === undefined ? undefined : tokenInUse(options.token())),
@@ -199,6 +200,12 @@ export const startDevice = async (options: DeviceOptions) => {
       await end()
     },
   }
+}
+
+/** The controller keys that the token and the settings name; together they are what names them. */
+const pinsOf = (token: string, controllerKey: string | undefined): Pins => {
+  const { jti = '', ctl } = claimsIn(token)
+  return { by: `${jti} ${controllerKey ?? ''}`.trim(), kids: [ctl, controllerKey].filter((one) => one !== undefined) }
 }
 
 /** What a hello tells of the token, so that the controller can see to a new one in time. */

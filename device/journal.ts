@@ -132,10 +132,14 @@ export const createJournal = (db: Db) => {
       setMeta.run('epoch_proof', JSON.stringify(proof ?? null))
     },
     epochProof: (): unknown => JSON.parse(meta('epoch_proof') ?? 'null'),
-    /** Thumbprints of the controller keys that the last welcome named. */
-    controllerKeys: (): string[] => meta('controller_keys')?.split(' ') ?? [],
-    setControllerKeys: (kids: readonly string[]): void => {
+    /** Thumbprints of the controller keys that the last welcome named, and by what others were pinned then. */
+    controllerKeys: (): { kids: string[]; by: string | undefined } => ({
+      kids: meta('controller_keys')?.split(' ') ?? [],
+      by: meta('controller_keys_by'),
+    }),
+    setControllerKeys: (kids: readonly string[], by: string): void => {
       setMeta.run('controller_keys', kids.join(' '))
+      setMeta.run('controller_keys_by', by)
     },
     heardMono: (): number => number('heard_mono'),
     setHeardMono: (mono: number): void => {

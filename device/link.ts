@@ -13,7 +13,7 @@ import { createHeartbeat } from './heartbeat.ts'
 import { type HelloSources, helloOf } from './hello.ts'
 import { createRefusals } from './refusals.ts'
 import { createSender } from './sender.ts'
-import { createTrust } from './trust.ts'
+import { createTrust, type Pins } from './trust.ts'
 
 export interface LinkDeps extends HelloSources {
   fleet: string
@@ -22,8 +22,8 @@ export interface LinkDeps extends HelloSources {
   commits: GroupCommit
   chance: Chance
   log: Log
-  /** Thumbprints of controller keys to believe besides those that a welcome has named. */
-  pinned: () => readonly string[]
+  /** Controller keys to believe before a welcome has named any. */
+  pinned: () => Pins
   /** A new token has come, sealed to this device. */
   renewed?: (sealed: string) => void
   metrics: () => Record<string, unknown>
@@ -154,7 +154,7 @@ export const createLink = (deps: LinkDeps) => {
     commits
       .run(() => {
         if (epoch > journal.epoch()) journal.setEpoch(epoch, body.proof)
-        if (body.keys) journal.setControllerKeys(body.keys.map(thumbprintOf))
+        if (body.keys) journal.setControllerKeys(body.keys.map(thumbprintOf), trust.pinnedBy())
         journal.setHeardMono(clock.mono())
         for (const [stream, seq] of Object.entries(body.cursors)) moveOn(stream, seq)
       })

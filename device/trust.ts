@@ -3,10 +3,18 @@ import { publicKeyOf, thumbprintOf } from '../base/p256.ts'
 import type { PublicJwk } from '../schemas/keys.ts'
 import type { Journal } from './journal.ts'
 
+/** Thumbprints of controller keys that came another way than by a welcome, and what named them, such as the token of this id. */
+export interface Pins {
+  by: string
+  kids: readonly string[]
+}
+
 /** What a device believes: its controller's keys, and no command twice. */
 export interface Trust {
   /** Thumbprints of the keys that are believed now. */
   kids(): string[]
+  /** What names the pinned keys now. */
+  pinnedBy(): string
   keyFor(kid: string, carried: KeyObject | undefined): KeyObject | undefined
   /** Keys that a welcome has named: they are believed from now on, and by the journal from its commit on. */
   learn(jwks: readonly PublicJwk[]): void
@@ -17,19 +25,24 @@ export interface Trust {
 }
 
 /**
- * Believes the keys that the last welcome named, and the one that came with the token: who hands out the token is trusted anyway.
+ * Believes the keys that the last welcome named; and the one that came with the token, as who hands out the token is trusted anyway, until a
+ * welcome has been heard with that token: a key that it does not name was forgotten, maybe because it was stolen.
  * Of these a thumbprint is known; the key itself comes with a welcome.
  */
-export const createTrust = (journal: Journal, pinned: () => readonly string[]): Trust => {
+export const createTrust = (journal: Journal, pins: () => Pins): Trust => {
   const keys = new Map<string, KeyObject>()
   const seen = new Map<string, number>()
   let believed: ReadonlySet<string> | undefined
   const current = (): ReadonlySet<string> => {
-    believed ??= new Set([...journal.controllerKeys(), ...pinned()])
+    if (believed) return believed
+    const welcomed = journal.controllerKeys()
+    const pinned = pins()
+    believed = new Set(welcomed.by === pinned.by ? welcomed.kids : [...welcomed.kids, ...pinned.kids])
     return believed
   }
   return {
     kids: () => [...current()],
+    pinnedBy: () => pins().by,
     keyFor: (kid, carried) => {
       if (!current().has(kid)) return undefined
       if (carried) keys.set(kid, carried)

@@ -154,7 +154,7 @@ export const createWorld = ({
       chance,
       log: silentLog,
       boot: device.machine.boot(),
-      pinned: () => keys.kids(),
+      pinned: () => ({ by: 'token', kids: keys.kids() }),
       version: 'sim',
       labels: () => ({ os: 'linux', name: device.name }),
       capacity: 2,

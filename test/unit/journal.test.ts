@@ -59,9 +59,9 @@ describe('journal streams', () => {
   test('sessions and the epoch are remembered', () => {
     expect([journal.nextSession(), journal.nextSession()]).toEqual([1, 2])
     journal.setEpoch(77, { signed: true })
-    journal.setControllerKeys(['k1', 'k2'])
+    journal.setControllerKeys(['k1', 'k2'], 'token-1')
     reopen()
-    expect([journal.epochProof(), journal.controllerKeys()]).toEqual([{ signed: true }, ['k1', 'k2']])
+    expect([journal.epochProof(), journal.controllerKeys()]).toEqual([{ signed: true }, { kids: ['k1', 'k2'], by: 'token-1' }])
     expect([journal.session(), journal.epoch(), journal.nextSession()]).toEqual([2, 77, 3])
   })
 
