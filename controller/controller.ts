@@ -19,6 +19,7 @@ import { createExchange } from './exchange.ts'
 import { createExecution } from './execution.ts'
 import { createFetching } from './fetching.ts'
 import { createFleet } from './fleet.ts'
+import { givingUp } from './giving-up.ts'
 import { type HostFacts, noHost } from './host-facts.ts'
 import type { CommandKeyFiles } from './identity/command-keys.ts'
 import type { TokenKeyFiles } from './identity/token-keys.ts'
@@ -126,6 +127,7 @@ export const startController = async (deps: ControllerDeps): Promise<Controller>
     }
     bus.publish(topicOf(fleetName, 'controllerState', {}), JSON.stringify(payload), { qos: 1, retain: true })
   }
+  const giveUp = givingUp({ fleetName, effects, clock })
   const trust = createTrust({
     fleetName,
     store,
@@ -140,6 +142,7 @@ export const startController = async (deps: ControllerDeps): Promise<Controller>
     renewLocalTokens: deps.renewLocalTokens ?? (async () => undefined),
     certificate: deps.certificate ?? (() => undefined),
     roomFor: dispatcher.roomFor,
+    giveUp,
     clock,
     chance,
     log,
@@ -163,7 +166,6 @@ export const startController = async (deps: ControllerDeps): Promise<Controller>
     isFromOldCopy: restored.isOld,
   })
   const watch = createWatch({
-    fleetName,
     store,
     fleet,
     effects,
@@ -174,6 +176,7 @@ export const startController = async (deps: ControllerDeps): Promise<Controller>
     log,
     heartbeatMs,
     isConnected: bus.isConnected,
+    giveUp,
   })
   const intake = createIntake({ store, fleet, effects, execution, dispatcher, clock, chance })
   const audit = createAudit({ effects, commits, log })

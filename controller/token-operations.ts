@@ -8,6 +8,8 @@ import { instant } from '../schemas/ids.ts'
 import type { ListedToken as TokenView } from '../schemas/token.ts'
 import type { Asker } from './asking.ts'
 import type { Effects } from './effects.ts'
+import type { Fleet } from './fleet.ts'
+import type { GiveUp } from './giving-up.ts'
 import type { Handlers } from './handlers.ts'
 import type { Issuing } from './identity/issuing.ts'
 import type { Revocations } from './identity/revocations.ts'
@@ -18,6 +20,8 @@ import type { ListedToken, TokenRow } from './store/tokens.ts'
 
 export interface TokenOperationsDeps {
   store: Store
+  fleet: Fleet
+  giveUp: GiveUp
   commits: GroupCommit
   effects: Effects
   issuing: Issuing
@@ -42,6 +46,12 @@ export const tokenOperations = (deps: TokenOperationsDeps) => {
     const device = store.devices.get(subject)
     if (role !== 'device' && device && !device.removed) return `"${subject}" is a device`
     return subject === 'controller' ? '"controller" is kept for the controller' : undefined
+  }
+
+  /** The broker carries out no will of a revoked token, so a device that has no other cannot tell that it has gone. */
+  const cutOff = (name: string): void => {
+    const device = deps.fleet.devices.get(name)
+    if (device?.isConnected && store.tokens.live(name).length === 0) deps.giveUp(device, 'its token was revoked')
   }
 
   return {
@@ -95,6 +105,7 @@ export const tokenOperations = (deps: TokenOperationsDeps) => {
         const live = rows.filter((row) => row.revoked_at === null)
         deps.revocations.revoke(live.map((row) => row.jti))
         for (const row of live) audited(asker, 'skein.audit.token_revoked', row)
+        for (const name of new Set(live.map((row) => row.subject))) cutOff(name)
         const now = clock.now()
         return accepted({ revoked: rows.map((row) => viewOf({ ...row, revoked_at: row.revoked_at ?? now, used: 0 }, now)) })
       }),

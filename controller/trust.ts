@@ -9,6 +9,7 @@ import type { Effects } from './effects.ts'
 import type { Epochs } from './epochs.ts'
 import type { Execution } from './execution.ts'
 import type { Fleet, FleetDevice } from './fleet.ts'
+import type { GiveUp } from './giving-up.ts'
 import type { CommandKeyFiles } from './identity/command-keys.ts'
 import { createIssuing } from './identity/issuing.ts'
 import { createRevocations } from './identity/revocations.ts'
@@ -36,6 +37,7 @@ export interface TrustDeps {
   renewLocalTokens: () => Promise<void>
   certificate: () => string | undefined
   roomFor: (device: string) => void
+  giveUp: GiveUp
   clock: Clock
   chance: Chance
   log: Log
@@ -75,7 +77,7 @@ export const createTrust = (deps: TrustDeps) => {
 
   return {
     handlers: {
-      ...tokenOperations({ store, commits, effects, issuing, revocations, use, clock, chance }),
+      ...tokenOperations({ store, fleet, giveUp: deps.giveUp, commits, effects, issuing, revocations, use, clock, chance }),
       ...deviceOperations({ ...deps, revocations }),
       ...keyOperations({
         ...{ keys, tokenKeys, holders, revocations, fleet, commits, effects, askForHello, later },

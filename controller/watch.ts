@@ -1,18 +1,16 @@
 import type { Clock } from '../base/clock.ts'
 import type { GroupCommit } from '../base/group-commit.ts'
 import type { Log } from '../base/log.ts'
-import { instant } from '../schemas/ids.ts'
 import { isRunOver } from '../schemas/run-states.ts'
-import { topicOf } from '../schemas/topics.ts'
 import { cancelUnconfirmedAfterMs, leaseVerdict, resendAfterMs, silentAfterMs } from './core/leases.ts'
 import type { Dispatcher } from './dispatcher.ts'
 import type { Effects } from './effects.ts'
 import type { Execution } from './execution.ts'
-import type { Fleet, FleetDevice, Lease } from './fleet.ts'
+import type { Fleet, Lease } from './fleet.ts'
+import type { GiveUp } from './giving-up.ts'
 import type { Store } from './store/store.ts'
 
 export interface WatchDeps {
-  fleetName: string
   store: Store
   fleet: Fleet
   effects: Effects
@@ -23,6 +21,7 @@ export interface WatchDeps {
   log: Log
   heartbeatMs: number
   isConnected: () => boolean
+  giveUp: GiveUp
 }
 
 /** How long a silent device is shown as stale before it is given up. */
@@ -66,23 +65,6 @@ export const createWatch = (deps: WatchDeps) => {
     lease.sendAtMono = clock.mono() + resendAfterMs(lease.sends)
   }
 
-  const giveUp = (device: FleetDevice): void => {
-    device.isConnected = false
-    device.isReady = false
-    const state = {
-      state: 'offline',
-      session: device.row.session,
-      at: instant(clock.now()),
-      reason: 'given up by the controller',
-    }
-    effects.message(topicOf(deps.fleetName, 'deviceState', { device: device.row.name }), JSON.stringify(state), true)
-    effects.event('device', 'skein.device.offline', device.row.name, {
-      device: device.row.name,
-      state: 'offline',
-      reason: state.reason,
-    })
-  }
-
   return {
     /** Nobody was listening: every lease and every silence begins now. */
     startAnew: (): void => {
@@ -97,7 +79,7 @@ export const createWatch = (deps: WatchDeps) => {
           for (const lease of [...fleet.leases.values()]) look(lease)
           for (const device of fleet.devices.values()) {
             if (device.isConnected && clock.mono() - device.heardAtMono >= silentAfterMs(heartbeatMs) + givenUpAfterMs)
-              giveUp(device)
+              deps.giveUp(device, 'given up by the controller')
           }
           for (const waiting of store.queue.expired(now)) execution.expire(waiting)
           for (const waiting of store.queue.due(now)) {

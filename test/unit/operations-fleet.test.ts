@@ -55,6 +55,18 @@ describe('tokens', () => {
     )
   })
 
+  test('the last one of a device that was revoked sets the device offline: its will is not carried out', async () => {
+    await desk.hello('d1')
+    const row = { role: 'device', hash: '', expires_at: desk.time.now() + 1e9, revoked_at: null, last_used_at: null, key: '' }
+    desk.store.tokens.put({ ...row, jti: 'another', subject: 'd1', created_at: desk.time.now() })
+    const stateOf = () => JSON.parse(Buffer.from(desk.wire.retained.get('skein/v1/default/device/d1/state') ?? '{}').toString())
+    expect(codeOf(await desk.ask('token.revoke', { token: 'another' }))).toBe('ok')
+    expect(outputOf(await desk.ask('device.get', { device: 'd1' }))['state']).toBe('online')
+    expect(codeOf(await desk.ask('token.revoke', { token: 'd1' }))).toBe('ok')
+    expect(outputOf(await desk.ask('device.get', { device: 'd1' }))['state']).toBe('offline')
+    expect(stateOf()).toMatchObject({ state: 'offline', reason: 'its token was revoked' })
+  })
+
   test('the list tells when a token was last used, also after a restart', async () => {
     outputOf(await desk.ask('token.create', { name: 'script', role: 'viewer' }))
     const lastUse = async () => {
