@@ -1,8 +1,10 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import { claimsIn } from '../../base/token-claims.ts'
 import { openTokenKeys } from '../../controller/identity/token-keys.ts'
 import { issueToken } from '../../controller/identity/tokens.ts'
+import { topicOf } from '../../schemas/topics.ts'
 import { eventually } from '../harness/eventually.ts'
 import { type Installation, startInstallation } from '../harness/installation.ts'
 import { openRawMqtt, type RawMqtt } from '../harness/raw-mqtt.ts'
@@ -55,6 +57,31 @@ describe.each([
     await eventually('the broker runs again', () => ![undefined, killed].includes(here.pidOf(broker)))
     await eventually('it refuses', async () => (await connecting(here, token)).code === 5)
   })
+})
+
+test('what a revoked token has left as its will is not carried out, though its subject has another token', async () => {
+  const here = await startInstallation({})
+  fleet = here
+  await here.online('local')
+  const stolen = here.token
+  const witness = join(here.root, 'witness')
+  const will = {
+    topic: topicOf('default', 'request', { client: 'admin', operation: 'task/submit' }),
+    retain: false,
+    payload: JSON.stringify({ payload: { command: ['touch', witness] } }),
+  }
+  const thief = await openRawMqtt(here.endpoints.mqtt, { token: stolen, will })
+  raws.push(thief)
+  await thief.next('connack')
+  expect((await here.cli(['key', 'rotate', 'tokens'])).code).toBe(0)
+  await eventually('another token', () => readFileSync(here.paths.adminToken, 'utf8').trim() !== stolen)
+  const { jti = '' } = claimsIn(stolen)
+  expect(await here.cli(['token', 'revoke', jti])).toMatchObject({ code: 0 })
+  await thief.closed()
+  expect((await here.cli(['run', '--', 'true'])).code).toBe(0)
+  const { stdout } = await here.cli(['task', 'list', '--json'])
+  expect(JSON.parse(stdout)).toHaveLength(1)
+  expect(existsSync(witness)).toBe(false)
 })
 
 describe('a device whose token has expired', () => {
