@@ -7,6 +7,7 @@ import { optionDefaults } from '../schemas/task.ts'
 import { isTaskOver, type TerminalTaskState, taskTransition } from '../schemas/task-states.ts'
 import { silentAfterMs } from './core/leases.ts'
 import { afterRun, worse } from './core/outcome.ts'
+import type { Place } from './core/places.ts'
 import { applyReport } from './core/reports.ts'
 import type { Effects } from './effects.ts'
 import type { Fleet, FleetDevice, Lease } from './fleet.ts'
@@ -70,7 +71,7 @@ export const createExecution = ({ store, fleet, effects, clock, chance, heartbea
   const afterEnd = (run: RunRow): void => {
     if (run.confirmed !== 0) fleet.release(run)
     const task = store.tasks.get(run.task_id)
-    if (!task || isTaskOver(task.state)) return
+    if (!task || isTaskOver(task.state) || !isPartOf(run, task)) return
     const cancelled = task.cancel_requested_at !== null
     const state = run.state as TerminalRunState // callers pass runs that are over
     const next = afterRun(
@@ -160,14 +161,21 @@ export const createExecution = ({ store, fleet, effects, clock, chance, heartbea
       startRun(dispatched, waiting, device)
     },
 
-    /** A task that waits here runs on a device already, as a restored database must be told: it does not wait any more. Gives where it waited. */
-    takePlace: (task: TaskRow, device: string, attempt: number): QueueRow | undefined => {
-      if (isTaskOver(task.state)) return undefined
-      const rows = store.queue.ofTask(task.task_id)
-      const waiting = rows.find((row) => row.lane === `=${device}`) ?? (task.open === 1 ? rows[0] : undefined)
-      if (waiting) {
-        store.queue.remove(waiting.id)
-        if (waiting.due_at === null) fleet.addWaiting(waiting.lane, -1)
+    /** A task that waits here runs on a device already, as a restored database must be told: it does not wait any more. Gives what it was a part of. */
+    takePlace: (task: TaskRow, place: Place<QueueRow, RunRow>, device: string, attempt: number): Part | undefined => {
+      switch (place.kind) {
+        case 'beside':
+          return undefined
+        case 'waiting':
+          store.queue.remove(place.row.id)
+          if (place.row.due_at === null) fleet.addWaiting(place.row.lane, -1)
+          break
+        case 'after': {
+          // Without what follows an end: its part of the task goes on with the newer run.
+          const ended: RunRow = { ...place.run, state: 'lost', reason: 'superseded', ended_at: clock.now() }
+          saveRun(ended)
+          fleet.release(ended)
+        }
       }
       const isNewest = attempt > task.attempt
       saveTask({
@@ -177,7 +185,12 @@ export const createExecution = ({ store, fleet, effects, clock, chance, heartbea
         reason: null,
         state: taskTransition(task.state, { kind: 'dispatch' }),
       })
-      return waiting
+      return place.kind === 'waiting' ? place.row : place.run
+    },
+
+    /** No run of this task gets this number any more. */
+    spend: (task: TaskRow, attempt: number): void => {
+      if (!isTaskOver(task.state) && attempt > task.attempt) saveTask({ ...task, attempt })
     },
 
     /** Sends a run once more, under the same id: the device answers with what it knows. */
@@ -211,7 +224,7 @@ export const createExecution = ({ store, fleet, effects, clock, chance, heartbea
       if (isRunOver(stored.state)) return afterEnd(stored)
       if (stored.state === 'running') {
         const task = store.tasks.get(run.task_id)
-        if (task && task.started_at === null) saveTask({ ...task, started_at: stored.started_at })
+        if (task && task.started_at === null && isPartOf(stored, task)) saveTask({ ...task, started_at: stored.started_at })
       }
     },
 
@@ -267,6 +280,12 @@ export const createExecution = ({ store, fleet, effects, clock, chance, heartbea
   }
 }
 export type Execution = ReturnType<typeof createExecution>
+
+/** What of a task waits or runs for itself: where, and how often it was tried. */
+type Part = Pick<QueueRow, 'lane' | 'tries'>
+
+/** What is for one device is moved by the runs of that device alone: of an adopted task others may have some too. */
+const isPartOf = (run: RunRow, task: TaskRow): boolean => task.target_device === null || task.target_device === run.device
 
 /** What of a task changes when a device gets it. */
 export const onDevice = (task: Pick<TaskRow, 'attempt' | 'state'>, device: FleetDevice) => ({

@@ -51,7 +51,9 @@ export const createReconciliation = (deps: ReconciliationDeps) => {
   const welcome = (device: FleetDevice, hello: Hello): Welcome => {
     const name = device.row.name
     const has = new Set(hello.runs.map((one) => one.run))
+    const live = new Set(hello.runs.filter((one) => !isRunOver(one.state)).map((one) => one.run))
     const unwanted: string[] = []
+    const foreign = new Set<string>()
     const cancels: string[] = []
     for (const one of hello.runs) {
       const lease = fleet.leases.get(one.run)
@@ -61,8 +63,10 @@ export const createReconciliation = (deps: ReconciliationDeps) => {
         continue
       }
       const run = store.runs.get(one.run)
-      if (!run) adopt(name, one)
-      else if (isRunOver(run.state)) {
+      // Not its own, or not any more: it is to stop, and what it has to tell is not heard.
+      const isItsOwn = run ? run.device === name : adopt(device, one, live)
+      if (!isItsOwn) foreign.add(one.run)
+      else if (run && isRunOver(run.state)) {
         const task = store.tasks.get(run.task_id)
         const isSuperseded = !task || isTaskOver(task.state) || task.attempt > run.attempt
         if (run.state === 'cancelled') cancels.push(run.run_id)
@@ -80,13 +84,17 @@ export const createReconciliation = (deps: ReconciliationDeps) => {
       else if ((!has.has(id) || ended.has(id)) && !isRunOver(lease.run.state)) execution.orderAgain(lease.run)
     }
     const cursors: Record<string, number> = {}
-    for (const stream of Object.keys(hello.streams)) cursors[stream] = cursorOf(store, device, stream)
+    for (const [stream, last] of Object.entries(hello.streams)) {
+      // A log that nobody will ever take is acknowledged unread: the device would keep it for good.
+      const isUnread = stream.startsWith('log:') && foreign.has(stream.slice('log:'.length))
+      cursors[stream] = isUnread ? last : cursorOf(store, device, stream)
+    }
     return {
       nonce: hello.nonce,
       at: instant(clock.now()),
       cursors,
-      wanted: hello.runs.map((one) => one.run).filter((run) => fleet.leases.has(run)),
-      unwanted,
+      wanted: hello.runs.map((one) => one.run).filter((run) => fleet.leases.get(run)?.run.device === name),
+      unwanted: [...unwanted, ...foreign],
       cancels: [...new Set(cancels)],
       heartbeat_seconds: heartbeatMs / 1000,
       revision: 0,

@@ -15,6 +15,12 @@ export const Subject = id('a subject')
 /** The id of a task's n-th run. */
 export const runIdOf = (taskId: string, attempt: number): string => `${taskId}-${attempt}`
 
+/** The task and the number in the id of a run; nothing if no task can have such a run. */
+export const readRunId = (run: string): { task: string; attempt: number } | undefined => {
+  const [, task, number] = /^(.+)-([1-9]\d{0,8})$/.exec(run) ?? []
+  return task === undefined ? undefined : { task, attempt: Number(number) }
+}
+
 /** An instant on the wire: ISO 8601, UTC, milliseconds. */
 export const Instant = z.iso.datetime()
 export const instant = (ms: number): string => new Date(ms).toISOString()
