@@ -27,13 +27,37 @@ export interface JoiningDeps {
 
 /** A device is given a fresh token no more often than this. */
 const renewEveryMs = 60_000
+/** So often a device is asked whether it has taken a token. One that cannot write its file would be asked for ever. */
+const mostAsks = 3
+
+/** A new token that waits for its device, sealed to the keys that it had shown by then. */
+interface Ready {
+  sealed: string
+  jti: string
+  at: number
+  sign: string
+  to: string
+  asks: number
+}
 
 /** How devices come to tokens: by joining, and by renewing what they have. What they get is signed here and sealed to them. */
 export const createJoining = (deps: JoiningDeps) => {
   const { store, commits, effects, issuing, keys, clock } = deps
-  /** New tokens by device, sealed, until they are seen in use. */
-  const ready = new Map<string, { sealed: string; jti: string; at: number }>()
-  const making = new Map<string, Promise<string>>()
+  /** New tokens by device, until they are seen in use. */
+  const ready = new Map<string, Ready>()
+  const making = new Map<string, Promise<string | undefined>>()
+
+  /** What waits for a device, as long as it holds: its token may have been revoked since, and the device removed or joined anew. */
+  const readyOf = (name: string): Ready | undefined => {
+    const one = ready.get(name)
+    if (!one) return undefined
+    const row = store.devices.get(name)
+    const token = store.tokens.get(one.jti)
+    const isListed = token !== undefined && token.revoked_at === null && token.expires_at > clock.now()
+    if (isListed && row?.sign_key === one.sign && row.seal_key === one.to) return one
+    ready.delete(name)
+    return undefined
+  }
 
   const sealFor = async (device: string, sign: PublicJwk, to: PublicJwk, { token }: Issued): Promise<string> => {
     const key = publicKeyOf(to)
@@ -42,9 +66,9 @@ export const createJoining = (deps: JoiningDeps) => {
     return seal(JSON.stringify(keys.newest().sign('skein-joined', JSON.stringify(joined), { withKey: true })), key)
   }
 
-  /** Makes a new token for a device that has shown its keys, enters it in the list, and keeps it ready. */
-  const renewed = (name: string): Promise<string> => {
-    const known = ready.get(name)
+  /** Makes a new token for a device that has shown its keys, enters it in the list, and keeps it ready; undefined if the device goes meanwhile. */
+  const renewed = (name: string): Promise<string | undefined> => {
+    const known = readyOf(name)
     if (known && clock.now() - known.at < renewEveryMs) return Promise.resolve(known.sealed)
     const underWay = making.get(name)
     if (underWay) return underWay
@@ -54,11 +78,16 @@ export const createJoining = (deps: JoiningDeps) => {
       if (!sign || !to) throw new Error(`"${name}" has not shown its keys`)
       const issued = await issuing.issue({ subject: name, role: 'device' })
       const sealed = await sealFor(name, PublicJwk.parse(JSON.parse(sign)), PublicJwk.parse(JSON.parse(to)), issued)
-      await commits.run(() => {
+      const isListed = await commits.run(() => {
+        // Removed while the token was made, or joined anew with other keys: it is given nothing that holds.
+        const present = store.devices.get(name)
+        if (present?.sign_key !== sign || present.seal_key !== to) return false
         store.tokens.put(issued.row)
         effects.event('audit', 'skein.audit.token_renewed', name, { subject: name, name, role: 'device', token: issued.row.jti })
+        return true
       })
-      ready.set(name, { sealed, jti: issued.row.jti, at: clock.now() })
+      if (!isListed) return undefined
+      ready.set(name, { sealed, jti: issued.row.jti, at: clock.now(), sign, to, asks: 0 })
       return sealed
     })().finally(() => making.delete(name))
     making.set(name, made)
@@ -85,6 +114,7 @@ export const createJoining = (deps: JoiningDeps) => {
       store.joinings.put({ jti, key: read.kid, device, reply: sealed, at: now })
       store.tokens.used(jti, now)
       store.tokens.put(issued.row)
+      ready.delete(device) // what it gets now is newer
       store.devices.join(device, now)
       const row = store.devices.get(device)
       if (row) {
@@ -131,12 +161,15 @@ export const createJoining = (deps: JoiningDeps) => {
         const wish = read.ok ? RenewRequest.safeParse(read.payload) : undefined
         if (!wish?.success || wish.data.device !== asker.subject || wish.data.fleet !== deps.fleetName)
           return fault('request', 'invalid_signature', `is not signed with the key of "${asker.subject}"`)
-        return accepted({ device: asker.subject, sealed: await renewed(asker.subject) })
+        const sealed = await renewed(asker.subject)
+        if (sealed === undefined) return refused('forbidden', `"${asker.subject}" was removed: it has to join`)
+        return accepted({ device: asker.subject, sealed })
       },
     } satisfies Partial<Handlers>,
 
     /**
      * At a hello: a new token for one that has lived a third of its time, or is signed with an older key. It is not there at once; `made` is called when it is.
+     * For one that was revoked there is none: its device has to join.
      */
     tokenFor: (
       name: string,
@@ -144,12 +177,24 @@ export const createJoining = (deps: JoiningDeps) => {
       made: () => void,
     ): string | undefined => {
       if (!inUse) return undefined
-      const one = ready.get(name)
+      const one = readyOf(name)
       if (one?.jti === inUse.id) ready.delete(name)
+      else if ((store.tokens.get(inUse.id)?.revoked_at ?? null) !== null) return undefined
       else if (one) return one.sealed
       const isYoung = clock.now() / 1000 - inUse.issued_at < (inUse.expires_at - inUse.issued_at) / 3
-      if ((!isYoung || inUse.isOfOldKey) && store.devices.get(name)?.seal_key) renewed(name).then(made, () => undefined) // asked for again by the next hello
+      if ((!isYoung || inUse.isOfOldKey) && store.devices.get(name)?.seal_key)
+        renewed(name).then(
+          (sealed) => sealed && made(),
+          () => undefined, // asked for again by the next hello
+        )
       return undefined
+    },
+    /** Whether it is worth a question if a device has taken the token that waits for it; each counts. */
+    mayAskIfTaken: (name: string): boolean => {
+      const one = readyOf(name)
+      if (!one || one.asks >= mostAsks) return false
+      one.asks += 1
+      return true
     },
   }
 }

@@ -74,6 +74,16 @@ export const createTrust = (deps: TrustDeps) => {
     const journal = fleet.devices.get(name)?.row.journal
     if (journal) effects.sendCommand(name, 'ack', { journal, cursors: {}, hello: true })
   }
+  /** Devices that are about to be asked whether they have taken their new token. */
+  const asking = new Set<string>()
+  const askIfTakenLater = (name: string): void => {
+    if (asking.has(name)) return
+    asking.add(name)
+    later(takenWithinMs, () => {
+      asking.delete(name)
+      if (joining.mayAskIfTaken(name)) askForHello(name)
+    })
+  }
 
   return {
     handlers: {
@@ -101,7 +111,7 @@ export const createTrust = (deps: TrustDeps) => {
       // Made while the device waits for nothing: it is asked for another hello, and gets it in the next welcome.
       const token = joining.tokenFor(name, inUse, () => askForHello(name))
       // And for one more, which tells that it has taken it.
-      if (token !== undefined) later(takenWithinMs, () => askForHello(name))
+      if (token !== undefined) askIfTakenLater(name)
       return { keys: keys.jwks(), proof: deps.epochs.proof(), ...(token === undefined ? {} : { token }) }
     },
     /** Brokers may have forgotten which tokens were revoked. */

@@ -178,8 +178,10 @@ describe('key.rotate and key.forget of tokens', () => {
     const { keys, revoked } = read.payload as { keys: unknown[]; revoked: string[] } // our own list
     return { by: read.kid, keys: keys.length, revoked }
   }
-  const joined = async (name: string): Promise<{ identity: DeviceIdentity; token: string }> => {
-    const identity = openIdentity(`${newFolder()}.json`)
+  const joined = async (
+    name: string,
+    identity = openIdentity(`${newFolder()}.json`),
+  ): Promise<{ identity: DeviceIdentity; token: string }> => {
     const { name: subject } = outputOf(await desk.ask('token.create', { role: 'join' }))
     const wish = JSON.stringify({ fleet, device: name, ...identity.public })
     const request = identity.signer.sign('skein-join', wish, { withKey: true })
@@ -193,12 +195,27 @@ describe('key.rotate and key.forget of tokens', () => {
     const { jti = '', iat = 0, exp = 0 } = claimsIn(token)
     return desk.hello(name, { token: { id: jti, issued_at: iat, expires_at: exp } })
   }
+  const welcomes = (name: string) => desk.commands(name, 'welcome').map((one) => one.body as { token?: string }) // our own command
+  const hellosAsked = (name: string) => desk.commands(name, 'ack').filter((one) => (one.body as { hello?: boolean }).hello).length // our own command
+  /** A device that has joined and said hello with a token whose key is not the newest any more: a new one waits for it. */
+  const awaited = async (name: string) => {
+    const known = await joined(name)
+    await hello(name, known.token)
+    outputOf(await desk.ask('key.rotate', { use: 'tokens' }))
+    const before = hellosAsked(name)
+    await hello(name, known.token)
+    await eventually('a wish for another hello', async () => {
+      await desk.advance(10)
+      return hellosAsked(name) > before
+    })
+    const waiting = desk.store.tokens.live(name).find((one) => one.key === tokenKeys.newest().kid)?.jti ?? ''
+    return { ...known, waiting }
+  }
   const listed = async () => outputOf(await desk.ask('key.list', {}))['keys'] as { id: string; held_by?: string[] }[]
 
   test('rotate: brokers hear of it by the old key, new tokens are of the new one, a device gets one in its next welcome', async () => {
     const [old = ''] = tokenKeys.kids()
     const { identity, token } = await joined('pi-1')
-    const welcomes = () => desk.commands('pi-1', 'welcome').map((one) => one.body as { token?: string }) // our own command
     await hello('pi-1', token)
     outputOf(await desk.ask('key.rotate', { use: 'tokens' }))
     const fresh = tokenKeys.newest().kid
@@ -207,23 +224,94 @@ describe('key.rotate and key.forget of tokens', () => {
     expect([kidOf(String(made['token'])), made['key']]).toEqual([fresh, fresh])
     expect((await listed()).find((one) => one.id === old)?.held_by).toEqual(['admin', 'd1', 'olga', 'pi-1', 'victor'])
 
-    const hellosAsked = () => desk.commands('pi-1', 'ack').filter((one) => (one.body as { hello?: boolean }).hello).length // our own command
-    expect(hellosAsked()).toBe(1)
+    expect(hellosAsked('pi-1')).toBe(1)
     await hello('pi-1', token)
     await eventually('a wish for another hello', async () => {
       await desk.advance(10)
-      return hellosAsked() > 1
+      return hellosAsked('pi-1') > 1
     })
     await hello('pi-1', token)
-    const next = await opened(welcomes().at(-1)?.token, identity, 'pi-1')
+    const next = await opened(welcomes('pi-1').at(-1)?.token, identity, 'pi-1')
     expect(kidOf(next)).toBe(fresh)
     // It is asked whether it has taken it; only then it needs the old key no more.
     expect((await listed()).find((one) => one.id === old)?.held_by).toContain('pi-1')
-    const before = hellosAsked()
+    const before = hellosAsked('pi-1')
     await desk.advance(2100)
-    expect(hellosAsked()).toBe(before + 1)
+    expect(hellosAsked('pi-1')).toBe(before + 1)
     await hello('pi-1', next)
     expect((await listed()).find((one) => one.id === old)?.held_by).toEqual(['admin', 'd1', 'olga', 'victor'])
+  })
+
+  test('a token that waits for a device that is removed, or joins anew, is given to nobody', async () => {
+    for (const isRemoved of [true, false]) {
+      const name = isRemoved ? 'pi-1' : 'pi-2'
+      const { identity, waiting } = await awaited(name)
+      if (isRemoved) outputOf(await desk.ask('device.remove', { device: name }))
+      const { token } = await joined(name, identity)
+      expect(claimsIn(token).jti).not.toBe(waiting)
+      const [welcomed, asked] = [welcomes(name).length, hellosAsked(name)]
+      await hello(name, token)
+      await desk.advance(10_000)
+      await hello(name, token)
+      await desk.advance(10_000)
+      const tokens = welcomes(name).slice(welcomed)
+      expect([name, tokens.map((one) => one.token), hellosAsked(name)]).toEqual([name, [undefined, undefined], asked])
+    }
+  })
+
+  test('a token that waits and is revoked makes room for another', async () => {
+    const { identity, token, waiting } = await awaited('pi-1')
+    outputOf(await desk.ask('token.revoke', { token: waiting }))
+    const before = hellosAsked('pi-1')
+    await hello('pi-1', token)
+    expect(welcomes('pi-1').at(-1)?.token).toBeUndefined()
+    await eventually('a wish for another hello', async () => {
+      await desk.advance(10)
+      return hellosAsked('pi-1') > before
+    })
+    await hello('pi-1', token)
+    const { jti = '' } = claimsIn(await opened(welcomes('pi-1').at(-1)?.token, identity, 'pi-1'))
+    expect([jti === waiting, desk.store.tokens.get(jti)?.revoked_at]).toEqual([false, null])
+  })
+
+  test('a device whose tokens were revoked is given no other at its hello', async () => {
+    const { token } = await awaited('pi-1')
+    outputOf(await desk.ask('token.revoke', { token: 'pi-1' }))
+    for (let i = 0; i < 5; i++) {
+      await hello('pi-1', token)
+      await desk.settle(new Promise((resolve) => setTimeout(resolve, 10))) // signing takes real time
+      await desk.advance(2100)
+    }
+    expect([welcomes('pi-1').at(-1)?.token, desk.store.tokens.live('pi-1')]).toEqual([undefined, []])
+  })
+
+  test('a device that is removed while its new token is made is left with none', async () => {
+    const { identity } = await joined('pi-1')
+    await desk.hello('pi-1')
+    const request = identity.signer.sign('skein-renew', JSON.stringify({ fleet, device: 'pi-1' }))
+    const renewing = desk.controller.ask({ subject: 'pi-1', door: 'mqtt' }, 'device.renew', { request })
+    const removing = desk.controller.ask({ subject: 'admin', door: 'api' }, 'device.remove', { device: 'pi-1' })
+    await desk.settle(Promise.all([renewing, removing]))
+    expect(desk.store.tokens.live('pi-1')).toEqual([])
+  })
+
+  test('a device that cannot keep its new token is asked for it a few times, and has it in each welcome', async () => {
+    const { token, waiting } = await awaited('pi-1')
+    const before = hellosAsked('pi-1')
+    for (let i = 0; i < 8; i++) {
+      await hello('pi-1', token)
+      await desk.advance(2100)
+    }
+    expect(hellosAsked('pi-1') - before).toBe(3)
+    expect(
+      new Set(
+        welcomes('pi-1')
+          .slice(-8)
+          .map((one) => one.token),
+      ).size,
+    ).toBe(1)
+    await desk.hello('pi-1', { token: { id: waiting, issued_at: desk.clock.now() / 1000, expires_at: 9e9 } })
+    expect(welcomes('pi-1').at(-1)?.token).toBeUndefined()
   })
 
   test('forget: refused while somebody holds a token of it; with force those are revoked, and brokers hear of it after the answer', async () => {
