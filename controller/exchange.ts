@@ -75,7 +75,7 @@ export const createExchange = (deps: ExchangeDeps) => {
           const now = clock.now()
           if (!fleet.devices.has(name)) {
             // One that was removed comes back with a token made since, not with what it had on its way.
-            if (store.devices.get(name)?.removed === 1 && !store.tokens.ofSubject(name)) return
+            if (store.devices.get(name)?.removed === 1 && store.tokens.ofSubject(name)?.role !== 'device') return
             store.devices.join(name, now)
             const row = store.devices.get(name)
             if (row) fleet.enter(row)

@@ -13,6 +13,7 @@ import type { Handlers } from './handlers.ts'
 import type { CommandKeys } from './identity/command-keys.ts'
 import type { Issued, Issuing } from './identity/issuing.ts'
 import type { Store } from './store/store.ts'
+import { isPersons, isReserved } from './subjects.ts'
 
 export interface JoiningDeps {
   fleetName: string
@@ -145,7 +146,9 @@ export const createJoining = (deps: JoiningDeps) => {
     const row = store.devices.get(device)
     const isOther =
       row && !row.removed && (row.sign_key === null || thumbprintOf(PublicJwk.parse(JSON.parse(row.sign_key))) !== key)
-    if (isOther || (!row && store.tokens.ofSubject(device)))
+    // A row without its device keeps no name: since the removal it may have been given to somebody else.
+    const isAnothers = row ? row.removed === 1 && isPersons(store.tokens, device, clock.now()) : store.tokens.ofSubject(device)
+    if (isReserved(device) || isOther || isAnothers)
       return fault('request', 'name_taken', `"${device}" is taken; choose another name, or remove that device first`, 'conflict')
     return undefined
   }

@@ -17,6 +17,7 @@ import type { TokenUse } from './identity/token-use.ts'
 import { badCursor, pageOf, readCursor } from './paging.ts'
 import type { Store } from './store/store.ts'
 import type { ListedToken, TokenRow } from './store/tokens.ts'
+import { isReserved } from './subjects.ts'
 
 export interface TokenOperationsDeps {
   store: Store
@@ -38,14 +39,13 @@ export const tokenOperations = (deps: TokenOperationsDeps) => {
   const audited = (asker: Asker, type: string, row: TokenRow): void =>
     effects.event('audit', type, asker.subject, { subject: asker.subject, name: row.subject, role: row.role, token: row.jti })
 
-  /** Subjects are unique in a fleet: by them it is known who asked for what. */
   const takenBy = (subject: string, role: string): string | undefined => {
     const held = store.tokens.ofSubject(subject)
     if (held && held.expires_at > clock.now())
       return `there is a token for "${subject}" already; revoke it first, or choose another name`
     const device = store.devices.get(subject)
     if (role !== 'device' && device && !device.removed) return `"${subject}" is a device`
-    return subject === 'controller' ? '"controller" is kept for the controller' : undefined
+    return isReserved(subject) ? '"controller" is kept for the controller' : undefined
   }
 
   /** The broker carries out no will of a revoked token, so a device that has no other cannot tell that it has gone. */

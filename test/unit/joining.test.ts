@@ -124,6 +124,24 @@ describe('device.join', () => {
     expect(detailOf(await joinAs(subject, newIdentity(), 'pi-1'))).toBe('ok')
   })
 
+  test('a name that was given to a person after its device was removed is refused, and the device stays away', async () => {
+    const subject = await joinToken({ uses: 10 })
+    outputOf(await joinAs(subject, newIdentity(), 'pi-1'))
+    await desk.hello('pi-1')
+    outputOf(await desk.ask('device.remove', { device: 'pi-1' }))
+    outputOf(await desk.ask('token.create', { name: 'pi-1', role: 'viewer' }))
+    expect(detailOf(await joinAs(subject, newIdentity(), 'pi-1'))).toBe('name_taken')
+    await desk.hello('pi-1', { journal: 'another' }) // on a connection that its broker has not closed
+    expect(codeOf(await desk.ask('device.get', { device: 'pi-1' }))).toBe('not_found')
+    expect(codeOf(await desk.ask('device.list', {}, 'pi-1'))).toBe('ok')
+    outputOf(await desk.ask('token.revoke', { token: 'pi-1' }))
+    expect(detailOf(await joinAs(subject, newIdentity(), 'pi-1'))).toBe('ok')
+  })
+
+  test('the name of the controller is refused', async () => {
+    expect(detailOf(await joinAs(await joinToken(), newIdentity(), 'controller'))).toBe('name_taken')
+  })
+
   test('a request that is not signed with the key that it shows, or for another fleet, is refused', async () => {
     const subject = await joinToken({ uses: 10 })
     const [one, other] = [newIdentity(), newIdentity()]
