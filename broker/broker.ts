@@ -123,15 +123,20 @@ export const startBroker = async (options: BrokerOptions): Promise<Broker> => {
   })
   letPublishersGo(aedes)
   onBrokerFault(aedes, (error) => log.error({ err: error }, 'broker failed'))
-  if (trust)
+  if (trust) {
+    const topic = topicOf(fleet, 'controllerRevoked', {})
+    const kept = trust.lastTaken()
+    // As before the restart: by it a controller that was set back learns where it stood.
+    if (kept !== undefined) retained.keep({ topic, payload: Buffer.from(kept), qos: 1, retain: true })
     aedes.subscribe(
-      topicOf(fleet, 'controllerRevoked', {}),
+      topic,
       ({ payload }, done) => {
         done()
         trust.take(Buffer.from(payload))
       },
       () => undefined,
     )
+  }
   aedes.on('client', (client) => {
     connections.of(client)?.listed.done()
     forgetClosed(aedes, client)

@@ -7,7 +7,7 @@ import { readJws } from '../base/jws.ts'
 import type { Log } from '../base/log.ts'
 import { jwkOf, publicKeyOf, thumbprintOf } from '../base/p256.ts'
 import { publicKeysIn } from '../base/public-keys.ts'
-import { FleetName, Instant } from '../schemas/ids.ts'
+import { FleetName, Instant, instant } from '../schemas/ids.ts'
 import { PublicJwk } from '../schemas/keys.ts'
 
 /** A token, as far as it matters whether it still holds. */
@@ -24,6 +24,8 @@ export interface TokenTrust {
   isRevoked(token: TokenMark | undefined): boolean
   /** Takes a list as it was published. */
   take(payload: Uint8Array): void
+  /** The list that was taken last, as it was published; undefined if there was none. */
+  lastTaken(): string | undefined
   /** From now on these keys hold, until a list says something else. Throws if there is none in the text. */
   setKeys(pem: string): void
 }
@@ -57,6 +59,7 @@ export const openTokenTrust = (deps: {
   let keys = given
   let at = Number.NEGATIVE_INFINITY
   let revoked: ReadonlySet<string> = new Set()
+  let lastTaken: string | undefined
 
   /** The list, if it is one that counts. */
   const learn = (value: unknown): z.infer<typeof List> | undefined => {
@@ -67,10 +70,17 @@ export const openTokenTrust = (deps: {
       return undefined
     }
     const time = Date.parse(list.data.at)
-    if (time < at) return undefined
+    if (time < at) {
+      log.warn(
+        { list_at: list.data.at, last_at: instant(at) },
+        'list of revoked tokens ignored: the last one is newer; if it goes on, restart this broker: then the controller sees that one, and goes above it',
+      )
+      return undefined
+    }
     // Two of the same moment: which is the later one cannot be told, so both hold.
     revoked = new Set(time === at ? [...revoked, ...list.data.revoked] : list.data.revoked)
     at = time
+    lastTaken = JSON.stringify(value)
     return list.data
   }
 
@@ -105,6 +115,7 @@ export const openTokenTrust = (deps: {
       keep(value)
       deps.onRevoked()
     },
+    lastTaken: () => lastTaken,
     setKeys: (pem) => {
       given = publicKeysIn(pem)
       keys = given

@@ -224,6 +224,9 @@ export const startController = async (deps: ControllerDeps): Promise<Controller>
     if (verdict === 'overtaken') return deps.overtaken(state.data.epoch)
     if (isReady && verdict === 'stale') announce('online')
   })
+  await bus.subscribe(filterOf(fleetName, 'controllerRevoked'), (message) => {
+    if (message.retained) trust.seenRevoked(readJson(message.payload))
+  })
   await openMqttDoor({ fleet: fleetName, bus, ask, follow: effects.follow, audit, log })
   bus.onConnect(() => {
     watch.startAnew()

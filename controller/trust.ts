@@ -116,6 +116,8 @@ export const createTrust = (deps: TrustDeps) => {
     },
     /** Brokers may have forgotten which tokens were revoked. */
     tellRevoked: revocations.tellSoon,
+    /** A broker has kept this list of them. */
+    seenRevoked: revocations.seen,
   }
 }
 export type Trust = ReturnType<typeof createTrust>

@@ -122,7 +122,8 @@ describe('a revoked token', () => {
   test('stays refused after a restart of the broker, which has heard no controller yet', async () => {
     const token = await world.token('eve', 'viewer')
     const live = await connected({ token })
-    tell(listOf([eve]))
+    const list = listOf([eve])
+    tell(list)
     await live.closed()
     const { keys } = world
     await world.broker.close()
@@ -133,6 +134,12 @@ describe('a revoked token', () => {
     const raw = await openRawMqtt(again.broker.addresses.mqtt.url, { token })
     raws.push(raw)
     expect(await raw.next('connack')).toMatchObject({ returnCode: 5 })
+    // A controller that was restored learns by it how new its lists have to be.
+    const seen: unknown[] = []
+    await again.broker.bus().subscribe(topicOf(fleet, 'controllerRevoked', {}), ({ payload, retained }) => {
+      seen.push([Buffer.from(payload).toString(), retained])
+    })
+    expect(seen).toEqual([[list, true]])
     await again.close()
   })
 

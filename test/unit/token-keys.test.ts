@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:f
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { decodeProtectedHeader } from 'jose'
+import pino from 'pino'
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
 import { readJws } from '../../base/jws.ts'
 import { silentLog } from '../../base/log.ts'
@@ -19,7 +20,8 @@ import { openSealed } from '../../device/joining.ts'
 import { topicOf } from '../../schemas/topics.ts'
 import { eventually } from '../harness/eventually.ts'
 import { someCommandKeys, someTokenKeys } from '../harness/keys.ts'
-import { codeOf, type Desk, outputOf, startDesk } from './desk.ts'
+import { createTime } from '../simulation/sim-clock.ts'
+import { codeOf, createWire, type Desk, outputOf, startDesk } from './desk.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'skein-token-keys-'))
 afterAll(() => rmSync(root, { recursive: true, force: true }))
@@ -148,6 +150,19 @@ describe('openTokenTrust()', () => {
     expect(open(other.publicKeysPem(), file).holds([fresh, ...other.kids()])).toEqual([false, true])
   })
 
+  test('a list that is older than the last one is ignored with a warning', () => {
+    const warned: string[] = []
+    const keys = someTokenKeys()
+    const log = pino({ level: 'warn' }, { write: (line) => void warned.push(line) })
+    const trust = openTokenTrust({ fleet, publicKeysPem: keys.publicKeysPem(), file: undefined, log, onRevoked: () => {} })
+    const last = listBy(keys, 2, { revoked: ['r'] })
+    trust.take(last)
+    trust.take(listBy(keys, 1, { revoked: ['s'] }))
+    expect(['r', 's'].map((jti) => trust.isRevoked({ jti, kid: keys.newest().kid }))).toEqual([true, false])
+    expect(trust.lastTaken()).toBe(last.toString())
+    expect(warned).toEqual([expect.stringContaining('the last one is newer')])
+  })
+
   test('keys that are given while it runs take the place of what was told', () => {
     const keys = someTokenKeys()
     const [old = ''] = keys.kids()
@@ -157,6 +172,48 @@ describe('openTokenTrust()', () => {
     expect([trust.told(), ...trust.holds([old, fresh])]).toEqual([1, true, true])
     expect(() => trust.setKeys('nothing')).toThrow('no public key')
     expect(trust.holds([old, fresh])).toEqual([true, true])
+  })
+})
+
+describe('the list of revoked tokens', () => {
+  const topic = topicOf(fleet, 'controllerRevoked', {})
+  const [keys, tokenKeys] = [someCommandKeys(), someTokenKeys()]
+
+  test('is newer than the last one, also after the clock has gone back, a restart, and a restore', async () => {
+    const trust = openTokenTrust({
+      ...{ fleet, publicKeysPem: tokenKeys.publicKeysPem(), file: undefined, log: silentLog },
+      onRevoked: () => undefined,
+    })
+    let desk = await startDesk({ keys, tokenKeys })
+    const { wire, time } = desk
+    let taken = 0
+    /** Whether a token that is revoked now is refused by the broker. */
+    const isRevoked = async (name: string): Promise<boolean> => {
+      const { id } = outputOf(await desk.ask('token.create', { name, role: 'viewer' }))
+      outputOf(await desk.ask('token.revoke', { token: name }))
+      for (const one of wire.sent.slice(taken)) if (one.topic === topic) trust.take(Buffer.from(one.text))
+      taken = wire.sent.length
+      return trust.isRevoked({ jti: String(id), kid: tokenKeys.newest().kid })
+    }
+    desk.life.wallOffsetMs = 24 * 3600 * 1000
+    expect(await isRevoked('ahead')).toBe(true)
+    desk.life.wallOffsetMs = 0
+    expect(await isRevoked('back')).toBe(true)
+    await desk.close()
+    desk = await startDesk({ keys, tokenKeys, wire, time, store: desk.store })
+    expect(await isRevoked('restarted')).toBe(true)
+    await desk.close()
+    desk = await startDesk({ keys, tokenKeys, wire, time }) // its store knows of no list
+    expect(await isRevoked('restored')).toBe(true)
+  })
+
+  test('says nothing of its own time if a stranger has signed it', async () => {
+    const wire = createWire(createTime())
+    const list = { fleet, at: '2999-01-01T00:00:00.000Z', revoked: [] }
+    const signed = someTokenKeys().newest().sign('skein-revoked', JSON.stringify(list))
+    wire.retained.set(topic, Buffer.from(JSON.stringify(signed)))
+    const desk = await startDesk({ keys, tokenKeys, wire })
+    expect(desk.store.meta.get('revoked_told_at')).toBe(String(desk.clock.now()))
   })
 })
 
