@@ -5,7 +5,7 @@ import type { Db } from './database.ts'
 /**
  * Commits in groups: all work that arrives before the loop comes round shares one transaction, so that an fsync is paid once.
  * `run` resolves with the work's result when it is durable, and rejects when it is not: then nothing of it is stored.
- * A piece of work that throws is undone alone; the rest of its group stands.
+ * A piece of work that throws is undone alone; the rest of its group stands. With `again` a piece may be done twice: it changes no file.
  */
 export interface GroupCommit {
   run<T>(work: () => T): Promise<T>

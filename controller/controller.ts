@@ -113,7 +113,11 @@ export const startController = async (deps: ControllerDeps): Promise<Controller>
   const storing = startStoring({
     ...{ store, fleet, dispatcher, effects, metrics, clock, log },
     damaged: (database, error) => deps.damaged?.(database, error),
-    recovered: () => exchange.startOver(),
+    recovered: () => {
+      // Before tokens of a key that was made meanwhile: the list that tells of it may be among what was not stored.
+      trust.tellRevoked()
+      exchange.startOver()
+    },
   })
   const { commits, logCommits } = storing
   const restored = createRestored({ store, fleet, execution, commits, clock, log, settled: dispatcher.all })

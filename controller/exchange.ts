@@ -69,8 +69,11 @@ export const createExchange = (deps: ExchangeDeps) => {
   }
 
   return {
-    hello: (name: string, hello: Hello): Promise<void> =>
-      commits
+    hello: async (name: string, hello: Hello): Promise<void> => {
+      // Not in the commit, whose work may be undone, and done twice: it is stored on its own, and its proof is good whoever shows it.
+      deps.heardOfEpoch(hello.epoch, hello.proof)
+      let wasReady: boolean | undefined
+      return commits
         .run(() => {
           const now = clock.now()
           if (!fleet.devices.has(name)) {
@@ -90,7 +93,6 @@ export const createExchange = (deps: ExchangeDeps) => {
           if (isSameSession && device.nonce !== null && hello.mono_ms < device.helloMono) return
           if (device.row.journal !== null && device.row.journal !== hello.journal)
             reconcile.loseJournal(device, device.row.journal)
-          deps.heardOfEpoch(hello.epoch, hello.proof)
 
           const cursor = device.row.journal === hello.journal ? device.row.cursor : 0
           const row = {
@@ -109,7 +111,7 @@ export const createExchange = (deps: ExchangeDeps) => {
           store.devices.update(row)
           fleet.setFacts(device, row)
           heard(device)
-          const wasReady = device.isReady
+          wasReady ??= device.isReady // the work may be done twice
           device.isConnected = true
           device.isReady = true
           device.nonce = hello.nonce
@@ -127,7 +129,8 @@ export const createExchange = (deps: ExchangeDeps) => {
           // After the welcome that answers it, if there was one.
           const device = fleet.devices.get(name)
           if (device?.isReady && device.nonce === hello.nonce) fetchLost(name, hello)
-        }),
+        })
+    },
 
     report: (name: string, report: RunReport, bytes: number): Promise<void> =>
       commits

@@ -77,12 +77,14 @@ export const keyOperations = (deps: KeyOperationsDeps) => {
   return {
     'key.list': () => accepted(view()),
     'key.rotate': async (asker, { use }) => {
+      // Not in the commit, whose work may be done twice. If that comes to nothing, the key is told of with the next list, and by the next welcomes.
+      const fresh = rings[use].rotate()
       await commits.run(() => {
-        audited(asker, 'skein.audit.key_rotated', rings[use].rotate(), use)
+        audited(asker, 'skein.audit.key_rotated', fresh, use)
         // Before any token that is signed with it: what is sent goes out in this order.
         if (use === 'tokens') revocations.tell()
-        greetAll()
       })
+      greetAll()
       if (use === 'tokens') await deps.renewLocalTokens()
       return accepted(view())
     },
@@ -96,13 +98,14 @@ export const keyOperations = (deps: KeyOperationsDeps) => {
         if (hindered !== undefined)
           return refused('conflict', hindered, [{ field: 'key', code: 'in_use', message: 'is the only one that some go by' }])
         const held = use === 'tokens' ? holders.of(key) : []
-        ring.forget(key)
         if (use === 'tokens') revocations.revokeKey(key)
         audited(asker, 'skein.audit.key_forgotten', key, use)
-        greetAll()
         return accepted({ cut_off: held.slice(0, mostNames), cut_off_count: held.length })
       })
       if (!forgotten.ok) return forgotten
+      // Not in the commit, whose work may be done twice. If it does not come to this, the key holds on without its tokens until it is forgotten once more.
+      rings[use].forget(key)
+      greetAll()
       if (use === 'tokens') {
         // Brokers close whatever hangs on the old key, this controller's connection too: so it gets a new token first, and the answer goes out before.
         await deps.renewLocalTokens()

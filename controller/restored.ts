@@ -51,8 +51,9 @@ export const createRestored = ({ store, fleet, execution, commits, clock, log, s
   const isRecognised = ({ lane, task_id }: QueueRow, made: number): boolean =>
     lane.startsWith('=') && store.tasks.get(task_id)?.open === 1 && clock.now() - made < rememberedMs
 
-  /** Ends some of what waits. Says how far it came, and undefined when there is no more. */
-  const endSome = (now: Mark): number | undefined => {
+  /** Ends some of what waits. Says how many, and how far it came: `last` is undefined when there is no more. */
+  const endSome = (now: Mark): { last: number | undefined; count: number } => {
+    let count = 0
     const rows = now.run_waiting ? [] : store.queue.between(after, newest, atATime)
     for (const row of rows) {
       if (isRecognised(row, now.made)) continue
@@ -61,10 +62,10 @@ export const createRestored = ({ store, fleet, execution, commits, clock, log, s
       const task = store.tasks.get(row.task_id)
       if (!task || isTaskOver(task.state)) continue
       execution.endPart(task, 'lost', 'restored: it may have run since the backup was made', null)
-      ended++
+      count++
     }
     if (rows.length === 0) store.meta.remove(restoredKey)
-    return rows.at(-1)?.id
+    return { last: rows.at(-1)?.id, count }
   }
 
   const isDue = (): boolean => clock.mono() >= until || known.every((name) => fleet.devices.get(name)?.isReady)
@@ -79,7 +80,8 @@ export const createRestored = ({ store, fleet, execution, commits, clock, log, s
       const now = mark
       commits
         .run(() => endSome(now))
-        .then((last) => {
+        .then(({ last, count }) => {
+          ended += count
           if (last !== undefined) {
             after = last
             return

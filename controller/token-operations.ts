@@ -48,12 +48,6 @@ export const tokenOperations = (deps: TokenOperationsDeps) => {
     return isReserved(subject) ? '"controller" is kept for the controller' : undefined
   }
 
-  /** The broker carries out no will of a revoked token, so a device that has no other cannot tell that it has gone. */
-  const cutOff = (name: string): void => {
-    const device = deps.fleet.devices.get(name)
-    if (device?.isConnected && store.tokens.live(name).length === 0) deps.giveUp(device, 'its token was revoked')
-  }
-
   return {
     'token.create': async (asker, input): Promise<Outcome<unknown>> => {
       const { role, seal_to } = input
@@ -94,21 +88,27 @@ export const tokenOperations = (deps: TokenOperationsDeps) => {
       return accepted({ tokens: shown, cursor })
     },
 
-    'token.revoke': (asker, input) =>
-      commits.run((): Outcome<unknown> => {
+    'token.revoke': (asker, input) => {
+      let wasConnected: boolean | undefined // as the work began that may be done twice
+      return commits.run((): Outcome<unknown> => {
         const byId = store.tokens.get(input.token)
         const rows = byId ? [byId] : store.tokens.live(input.token)
-        if (rows.length === 0)
+        const [first] = rows
+        if (!first)
           return refused('not_found', `there is no token with the id or the name "${input.token}"`, [
             { field: 'token', code: 'not_found', message: 'names no token that holds' },
           ])
         const live = rows.filter((row) => row.revoked_at === null)
         deps.revocations.revoke(live.map((row) => row.jti))
         for (const row of live) audited(asker, 'skein.audit.token_revoked', row)
-        for (const name of new Set(live.map((row) => row.subject))) cutOff(name)
+        // The broker carries out no will of a revoked token: a device that has no other cannot tell that it has gone.
+        const device = deps.fleet.devices.get(first.subject)
+        wasConnected ??= device?.isConnected
+        if (device && wasConnected && store.tokens.live(first.subject).length === 0) deps.giveUp(device, 'its token was revoked')
         const now = clock.now()
         return accepted({ revoked: rows.map((row) => viewOf({ ...row, revoked_at: row.revoked_at ?? now, used: 0 }, now)) })
-      }),
+      })
+    },
   } satisfies Partial<Handlers>
 }
 

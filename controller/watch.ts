@@ -6,7 +6,7 @@ import { cancelUnconfirmedAfterMs, leaseVerdict, resendAfterMs, silentAfterMs } 
 import type { Dispatcher } from './dispatcher.ts'
 import type { Effects } from './effects.ts'
 import type { Execution } from './execution.ts'
-import type { Fleet, Lease } from './fleet.ts'
+import type { Fleet, FleetDevice, Lease } from './fleet.ts'
 import type { GiveUp } from './giving-up.ts'
 import type { Store } from './store/store.ts'
 
@@ -65,6 +65,9 @@ export const createWatch = (deps: WatchDeps) => {
     lease.sendAtMono = clock.mono() + resendAfterMs(lease.sends)
   }
 
+  const isGivenUp = (device: FleetDevice): boolean =>
+    clock.mono() - device.heardAtMono >= silentAfterMs(heartbeatMs) + givenUpAfterMs
+
   return {
     /** Nobody was listening: every lease and every silence begins now. */
     startAnew: (): void => {
@@ -73,14 +76,15 @@ export const createWatch = (deps: WatchDeps) => {
     },
     tick: (): void => {
       if (!deps.isConnected()) return
+      // Chosen here, because the work may be done twice, and then they are not connected any more.
+      const silent = [...fleet.devices.values()].filter((device) => device.isConnected && isGivenUp(device))
       commits
         .run(() => {
           const now = clock.now()
           for (const lease of [...fleet.leases.values()]) look(lease)
-          for (const device of fleet.devices.values()) {
-            if (device.isConnected && clock.mono() - device.heardAtMono >= silentAfterMs(heartbeatMs) + givenUpAfterMs)
+          for (const device of silent)
+            if (fleet.devices.get(device.row.name) === device && isGivenUp(device))
               deps.giveUp(device, 'given up by the controller')
-          }
           for (const waiting of store.queue.expired(now)) execution.expire(waiting)
           for (const waiting of store.queue.due(now)) {
             store.queue.wake(waiting.id)

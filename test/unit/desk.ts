@@ -216,6 +216,21 @@ export const startDesk = async (options: DeskOptions = {}) => {
     if (!row) throw new Error(`there is no run ${id}`)
     return row
   }
+  /** In so many ms a piece of work throws: what is committed with it is undone, and done once more. */
+  const upset = (ms: number): void => {
+    time.schedule(ms, () => {
+      const { insert } = store.tasks
+      store.tasks.insert = () => {
+        throw new Error('upset')
+      }
+      controller
+        .ask({ subject: 'admin', door: 'api' }, 'task.submit', { payload: { command: ['true'] } })
+        .catch(() => undefined) // as it is meant to
+        .finally(() => {
+          store.tasks.insert = insert
+        })
+    })
+  }
   const close = async (): Promise<void> => {
     await controller.close()
     life.isDead = true
@@ -242,6 +257,7 @@ export const startDesk = async (options: DeskOptions = {}) => {
     submit,
     task,
     run,
+    upset,
     close,
   }
 }

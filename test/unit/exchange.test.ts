@@ -191,6 +191,17 @@ describe('exchange', () => {
     await desk.hello('d1', { epoch: ours })
     expect(desk.controller.epoch()).toBe(ours + 42)
   })
+
+  test('a hello whose commit is undone and done again raises the epoch all the same, and is told of', async () => {
+    const keys = someCommandKeys()
+    const desk = await startDesk({ keys })
+    const seen = { fleet: 'default', epoch: desk.controller.epoch() + 41 }
+    desk.time.schedule(0, () => desk.upset(0)) // behind the hello
+    await desk.hello('d1', { epoch: seen.epoch, proof: keys.newest().sign('skein-epoch', JSON.stringify(seen)) })
+    expect([desk.controller.epoch(), desk.store.meta.get('epoch')]).toEqual([seen.epoch + 1, String(seen.epoch + 1)])
+    expect(desk.commands('d1', 'welcome').map((one) => one.epoch)).toEqual([seen.epoch + 1])
+    expect(desk.wire.sent.filter((one) => one.text.includes('skein.device.online'))).toHaveLength(1)
+  })
 })
 
 describe('startController()', () => {

@@ -225,6 +225,11 @@ describe('key.rotate and key.forget of tokens', () => {
     tokenKeys = someTokenKeys()
     desk = await startDesk({ keys: commandKeys, tokenKeys })
   })
+  /** In place of this machine's own tokens: the admin has one of the newest key. */
+  const asAdmin = (): void => {
+    const row = { jti: 'admin-2', subject: 'admin', role: 'admin', hash: '', created_at: 0, expires_at: Date.parse('2999-01-02') }
+    desk.store.tokens.put({ ...row, revoked_at: null, last_used_at: null, key: tokenKeys.newest().kid })
+  }
   const known = new Map<string, KeyObject | undefined>() // forgotten ones too
   /** The keys in the last list that brokers were told, and who signed it. */
   const told = () => {
@@ -390,6 +395,44 @@ describe('key.rotate and key.forget of tokens', () => {
     expect(told()).toEqual({ by: tokenKeys.newest().kid, keys: 1, revoked: [] })
     expect(codeOf(await desk.ask('system.status', {}, 'olga'))).toBe('forbidden')
     expect(codeOf(await desk.ask('system.status', {}, 'eve'))).toBe('ok')
+  })
+
+  test('each happens once, also if its commit is undone and done again', async () => {
+    const [old = ''] = tokenKeys.kids()
+    desk.upset(0)
+    outputOf(await desk.ask('key.rotate', { use: 'tokens' }))
+    expect([tokenKeys.kids().length, told().keys]).toEqual([2, 2])
+    asAdmin()
+    desk.upset(0)
+    const output = outputOf(await desk.ask('key.forget', { key: old, force: true }))
+    expect([output['cut_off'], tokenKeys.kids()]).toEqual([['admin', 'd1', 'olga', 'victor'], [tokenKeys.newest().kid]])
+    expect(codeOf(await desk.ask('system.status', {}, 'olga'))).toBe('forbidden')
+  })
+
+  test('forget: what did not come to an end does when it is asked for again', async () => {
+    const [old = ''] = tokenKeys.kids()
+    outputOf(await desk.ask('key.rotate', { use: 'tokens' }))
+    const { forget } = tokenKeys
+    tokenKeys.forget = () => {
+      throw new Error('no')
+    }
+    await expect(desk.ask('key.forget', { key: old, force: true })).rejects.toThrow('no')
+    expect(codeOf(await desk.ask('system.status', {}, 'olga'))).toBe('forbidden')
+    tokenKeys.forget = forget
+    asAdmin()
+    outputOf(await desk.ask('key.forget', { key: old, force: true }))
+    expect(tokenKeys.kids()).toEqual([tokenKeys.newest().kid])
+  })
+
+  test('rotate: if it could not be stored, brokers are told of the key when it can be', async () => {
+    const { id } = outputOf(await desk.ask('token.create', { name: 'eve', role: 'viewer' }))
+    outputOf(await desk.ask('token.revoke', { token: String(id) }))
+    desk.store.db.pragma('query_only = on')
+    await expect(desk.ask('key.rotate', { use: 'tokens' })).rejects.toThrow()
+    expect([tokenKeys.kids().length, told().keys]).toEqual([2, 1])
+    desk.store.db.pragma('query_only = off')
+    await desk.advance(2000)
+    expect(told().keys).toBe(2)
   })
 
   test('only admins may, and other uses than two there are not', async () => {

@@ -120,6 +120,15 @@ describe('leases', () => {
     await desk.hello('d1')
     expect(desk.task(id).state).toBe('active')
   })
+
+  test('that it is given up is told, also if the commit is undone and done again', async () => {
+    const desk = await startDesk()
+    await desk.hello('d1')
+    await desk.advance(500)
+    for (let ms = 500; ms < 345_000; ms += 1000) desk.time.schedule(ms, () => desk.upset(0)) // behind each tick
+    await desk.advance(345_000)
+    expect(desk.wire.sent.filter((one) => one.text.includes('skein.device.offline'))).toHaveLength(1)
+  })
 })
 
 describe('commands', () => {
