@@ -67,6 +67,13 @@ describe('tokens', () => {
     expect(stateOf()).toMatchObject({ state: 'offline', reason: 'its token was revoked' })
   })
 
+  test('that a device was set offline for it is told, also if the commit is undone and done again', async () => {
+    await desk.hello('d1')
+    desk.upset(0)
+    expect(codeOf(await desk.ask('token.revoke', { token: 'd1' }))).toBe('ok')
+    expect(desk.wire.sent.filter((one) => one.text.includes('skein.device.offline'))).toHaveLength(1)
+  })
+
   test('the list tells when a token was last used, also after a restart', async () => {
     outputOf(await desk.ask('token.create', { name: 'script', role: 'viewer' }))
     const lastUse = async () => {
