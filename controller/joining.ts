@@ -60,15 +60,21 @@ export const createJoining = (deps: JoiningDeps) => {
     return undefined
   }
 
-  const sealFor = async (device: string, sign: PublicJwk, to: PublicJwk, { token }: Issued): Promise<string> => {
+  const sealFor = async (
+    device: string,
+    sign: PublicJwk,
+    to: PublicJwk,
+    { token }: Issued,
+    trusts: readonly string[] | undefined,
+  ): Promise<string> => {
     const key = publicKeyOf(to)
     if (!key) throw new Error(`The key of "${device}" is none`)
     const joined: Joined = { fleet: deps.fleetName, device, for: thumbprintOf(sign), token }
-    return seal(JSON.stringify(keys.newest().sign('skein-joined', JSON.stringify(joined), { withKey: true })), key)
+    return seal(JSON.stringify(keys.believedBy(trusts).sign('skein-joined', JSON.stringify(joined), { withKey: true })), key)
   }
 
   /** Makes a new token for a device that has shown its keys, enters it in the list, and keeps it ready; undefined if the device goes meanwhile. */
-  const renewed = (name: string): Promise<string | undefined> => {
+  const renewed = (name: string, trusts: readonly string[] | undefined): Promise<string | undefined> => {
     const known = readyOf(name)
     if (known && clock.now() - known.at < renewEveryMs) return Promise.resolve(known.sealed)
     const underWay = making.get(name)
@@ -78,7 +84,7 @@ export const createJoining = (deps: JoiningDeps) => {
       const { sign_key: sign, seal_key: to } = row ?? { sign_key: null, seal_key: null }
       if (!sign || !to) throw new Error(`"${name}" has not shown its keys`)
       const issued = await issuing.issue({ subject: name, role: 'device' })
-      const sealed = await sealFor(name, PublicJwk.parse(JSON.parse(sign)), PublicJwk.parse(JSON.parse(to)), issued)
+      const sealed = await sealFor(name, PublicJwk.parse(JSON.parse(sign)), PublicJwk.parse(JSON.parse(to)), issued, trusts)
       const isListed = await commits.run(() => {
         // Removed while the token was made, or joined anew with other keys: it is given nothing that holds.
         const present = store.devices.get(name)
@@ -101,11 +107,13 @@ export const createJoining = (deps: JoiningDeps) => {
     if (!read.ok || !wish?.success || !read.jwk || thumbprintOf(wish.data.sign) !== read.kid || !publicKeyOf(wish.data.seal))
       return fault('request', 'invalid_signature', 'is not signed with the key that it shows')
     if (wish.data.fleet !== deps.fleetName) return fault('request', 'foreign', `is for fleet "${wish.data.fleet}"`)
-    const { device, sign, seal: to } = wish.data
+    const { device, sign, seal: to, trusts } = wish.data
+    if (trusts && !trusts.some((kid) => keys.publicKey(kid)))
+      return fault('request', 'key_forgotten', 'goes by a key of the controller that was forgotten; make a new join token')
     const before = answered(asker.subject, read.kid, device)
     if (before) return before
     const issued = await issuing.issue({ subject: device, role: 'device' })
-    const sealed = await sealFor(device, sign, to, issued)
+    const sealed = await sealFor(device, sign, to, issued, trusts)
     return commits.run((): Outcome<unknown> => {
       // Another request may have come between.
       const since = answered(asker.subject, read.kid, device)
@@ -164,7 +172,7 @@ export const createJoining = (deps: JoiningDeps) => {
         const wish = read.ok ? RenewRequest.safeParse(read.payload) : undefined
         if (!wish?.success || wish.data.device !== asker.subject || wish.data.fleet !== deps.fleetName)
           return fault('request', 'invalid_signature', `is not signed with the key of "${asker.subject}"`)
-        const sealed = await renewed(asker.subject)
+        const sealed = await renewed(asker.subject, wish.data.trusts)
         if (sealed === undefined) return refused('forbidden', `"${asker.subject}" was removed: it has to join`)
         return accepted({ device: asker.subject, sealed })
       },
@@ -186,7 +194,7 @@ export const createJoining = (deps: JoiningDeps) => {
       else if (one) return one.sealed
       const isYoung = clock.now() / 1000 - inUse.issued_at < (inUse.expires_at - inUse.issued_at) / 3
       if ((!isYoung || inUse.isOfOldKey) && store.devices.get(name)?.seal_key)
-        renewed(name).then(
+        renewed(name, deps.fleet.devices.get(name)?.keys).then(
           (sealed) => sealed && made(),
           () => undefined, // asked for again by the next hello
         )

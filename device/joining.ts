@@ -49,7 +49,7 @@ export const joinFleet = async (options: JoinOptions): Promise<Membership> => {
   mkdirSync(device.folder, { recursive: true, mode: 0o700 })
   const ca = options.ca ?? (/^(mqtts|wss):/.test(url) ? await pinned(url, claims.ca) : undefined)
   const identity = openIdentity(device.identity)
-  const request = identity.signer.sign('skein-join', JSON.stringify({ fleet, device: name, ...identity.public }), {
+  const request = identity.signer.sign('skein-join', JSON.stringify({ fleet, device: name, ...identity.public, trusts: [ctl] }), {
     withKey: true,
   })
   const asked = { url, password: token, subject: sub, fleet, ca, operation: 'device/join', timeoutMs: options.timeoutMs } as const

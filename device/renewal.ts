@@ -40,7 +40,7 @@ export const startRenewal = (deps: RenewalDeps) => {
   }
 
   const ask = async (): Promise<void> => {
-    const request = deps.identity.signer.sign('skein-renew', JSON.stringify({ fleet, device }))
+    const request = deps.identity.signer.sign('skein-renew', JSON.stringify({ fleet, device, trusts: deps.trusted() }))
     const { url, ca } = deps
     const asked = {
       url,

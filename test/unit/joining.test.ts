@@ -85,6 +85,25 @@ describe('device.join', () => {
     expect(audited.some((one) => one.includes('skein.audit.refused') && one.includes('device.join'))).toBe(true)
   })
 
+  test('a join token from before a rotation holds: the answer is signed with the key that it names, until that is forgotten', async () => {
+    const ring = someCommandKeys()
+    const rotating = await startDesk({ keys: ring })
+    const before = ring.kids()
+    const made = outputOf(await rotating.ask('token.create', { role: 'join', uses: 2 }))
+    const joining = (identity: DeviceIdentity, device: string) =>
+      rotating.ask('device.join', { request: requestOf(identity, device, { trusts: before }) }, String(made['name']))
+    outputOf(await rotating.ask('key.rotate', { use: 'commands' }))
+    const identity = newIdentity()
+    const { sealed } = outputOf(await joining(identity, 'pi-1'))
+    const token = await open(sealed, identity, 'pi-1', before)
+    expect(claimsIn(token ?? '')).toMatchObject({ sub: 'pi-1', ctl: ring.newest().kid })
+    expect(before).not.toContain(ring.newest().kid)
+
+    outputOf(await rotating.ask('key.forget', { key: before[0], force: true }))
+    expect(detailOf(await joining(newIdentity(), 'pi-2'))).toBe('key_forgotten')
+    expect(rotating.store.devices.get('pi-2')).toBeUndefined()
+  })
+
   test('two that come at the same moment with a token for one: one joins', async () => {
     const subject = await joinToken()
     const both = [newIdentity(), newIdentity()].map((identity, i) =>
