@@ -2,6 +2,7 @@ import { existsSync, statSync } from 'node:fs'
 import type { Manifest } from '../backup/manifest.ts'
 import { CliFailure, exitCodes, usageFailure } from './exit.ts'
 import { type GlobalFlags, type Io, printJson } from './io.ts'
+import { mustBeFile, mustTakeFile } from './paths.ts'
 import { factsOf } from './table.ts'
 
 export interface BackupFlags extends GlobalFlags {
@@ -18,6 +19,7 @@ export interface RestoreFlags extends GlobalFlags {
 export const backup = async (io: Io, flags: BackupFlags, file: string): Promise<number> => {
   const data = dataOf(io, flags)
   if (!existsSync(data)) throw usageFailure(`There is no data folder "${data}"; name one with --data`)
+  mustTakeFile('backup', file)
   const { makeBackup } = await import('../backup/backup.ts')
   const shown = progressOn(io, flags)
   const manifest = await trying('backup_failed', () =>
@@ -33,7 +35,7 @@ export const backup = async (io: Io, flags: BackupFlags, file: string): Promise<
 /** `restore`: the other way round. */
 export const restore = async (io: Io, flags: RestoreFlags, file: string): Promise<number> => {
   const data = dataOf(io, flags)
-  if (!existsSync(file)) throw usageFailure(`There is no file "${file}"`)
+  mustBeFile('restore', file)
   const { checkBackup, restoreBackup } = await import('../backup/restore.ts')
   if (flags.dryRun) {
     const manifest = await trying('restore_failed', async () => checkBackup(file))

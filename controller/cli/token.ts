@@ -7,6 +7,7 @@ import { unseal } from '../../base/sealing.ts'
 import type { ListedToken } from '../../schemas/token.ts'
 import { CliFailure, exitCodes } from './exit.ts'
 import { type GlobalFlags, type Io, printJson } from './io.ts'
+import { mustTakeFile } from './paths.ts'
 import { ago, tableOf } from './table.ts'
 import { findWhere } from './where.ts'
 import { askFor, askPages, withClient } from './with-client.ts'
@@ -23,8 +24,10 @@ export interface TokenCreateFlags extends GlobalFlags {
 }
 
 /** `token create`: the token travels sealed to a key of this process, so no broker on the way can read it; it is shown once. */
-export const createToken = (io: Io, flags: TokenCreateFlags): Promise<number> =>
-  withClient(io, flags, async (client) => {
+export const createToken = async (io: Io, flags: TokenCreateFlags): Promise<number> => {
+  // Before it is made: nobody could ever read it.
+  if (flags.file !== undefined) mustTakeFile('--file', flags.file)
+  return withClient(io, flags, async (client) => {
     const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
     const { sealed, ...about } = await askFor(client, 'token.create', {
       role: flags.role ?? 'operator',
@@ -55,6 +58,7 @@ export const createToken = (io: Io, flags: TokenCreateFlags): Promise<number> =>
     }
     return exitCodes.done
   })
+}
 
 /** Where new machines find the broker: over TLS if it has that. */
 const joinUrlOf = (io: Io, flags: TokenCreateFlags): string => {

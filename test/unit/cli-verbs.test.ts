@@ -49,6 +49,22 @@ describe('runCli()', () => {
     })
   })
 
+  test('a path at which nothing can be written or read is wrong usage, and told before anybody is asked', async () => {
+    const file = join(folder, 'file')
+    writeFileSync(file, '')
+    const create = ['token', 'create', '--name', 'x', '--role', 'viewer', '--file']
+    for (const [argv, why] of [
+      [[...create, join(folder, 'gone', 'token')], '--file: there is no folder'],
+      [[...create, folder], `--file: "${folder}" is a folder`],
+      [['backup', join(folder, 'gone', 'b.tar'), '--data', folder], 'backup: there is no folder'],
+      [['backup', folder, '--data', folder], 'is a folder'],
+      [['restore', folder, '--dry-run'], 'is a folder'],
+      [['restore', join(folder, 'gone'), '--dry-run'], 'there is no file'],
+      [['broker-config', 'nats', '--data', join(folder, 'data'), '--out', file], '--out: nothing can be written into'],
+    ] as const)
+      expect(await cli(...argv), argv.join(' ')).toMatchObject({ exitCode: 2, out: '', err: expect.stringContaining(why) })
+  })
+
   test('prints errors as one JSON document with --json, wherever it stands', async () => {
     for (const argv of [
       ['--json', 'status'],

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { accessSync, constants, existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { writeFileAtomic } from '../../../base/atomic-file.ts'
 import { passwordFor } from '../../../base/login.ts'
@@ -105,7 +105,14 @@ const showLogin = (io: Io, flags: GlobalFlags): number => {
 }
 
 const writeAll = (folder: string, files: readonly BrokerFile[]): string[] => {
-  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    accessSync(folder, constants.W_OK | constants.X_OK)
+  } catch (error) {
+    throw usageFailure(
+      `--out: nothing can be written into "${folder}": ${error instanceof Error ? error.message : String(error)}`,
+    )
+  }
   const due = files.filter((file) => file.owner === 'ours' || !existsSync(join(folder, file.name)))
   for (const { name, text, owner } of due) writeFileAtomic(join(folder, name), text, owner === 'ours' ? 0o600 : 0o644)
   return due.map(({ name }) => join(folder, name))
