@@ -1,4 +1,5 @@
-import type { ProcessPayload } from '../schemas/task.ts'
+import type { ProcessPayload } from '../schemas/process.ts'
+import type { Sandbox, StopSignal } from '../schemas/workload.ts'
 
 /**
  * The port through which the device starts work. Implementations: real processes (runners/process.ts), simulated (test/simulation).
@@ -13,6 +14,8 @@ export interface Runner {
   forget(run: string): void
   /** Runs of which something is left in the folder: to be adopted or forgotten. */
   leftovers(): string[]
+  /** What of a setup this device cannot enforce, in words for people; undefined if there is nothing. */
+  lacks(setup: RunSetup): string | undefined
 }
 
 export interface StartOrder {
@@ -20,6 +23,26 @@ export interface StartOrder {
   payload: ProcessPayload
   /** Variables beside those of the payload and the daemon's own (PATH, HOME, …): SKEIN_RUN, SKEIN_TASK, SKEIN_DEVICE, SKEIN_ATTEMPT. */
   env: Readonly<Record<string, string>>
+  /** How it is set up beyond that; a task's own command has none of it. */
+  setup?: RunSetup
+}
+
+/** As whom, where and within which limits a program runs. What this device cannot enforce is refused before (`Runner.lacks`), never left out. */
+export interface RunSetup {
+  /** A user of this machine, by name or number. */
+  user?: string
+  /** Where relative paths begin, in place of the folder of the run: it is there, and stays. */
+  folder?: string
+  nice?: number
+  memoryMb?: number
+  cpuWeight?: number
+  /** Of one processor. */
+  cpuPercent?: number
+  processes?: number
+  openFiles?: number
+  sandbox?: Sandbox
+  /** Its output goes straight into this file, or nowhere: there are no pipes then. */
+  output?: { kind: 'file'; path: string } | { kind: 'none' }
 }
 
 export interface AdoptOrder {
@@ -41,15 +64,21 @@ export interface RunWatcher {
 
 export type RunEnd =
   /** The status that the shell saw: above 128 it may have been a signal. */
-  | { kind: 'exited'; code: number }
+  | {
+      kind: 'exited'
+      code: number /** The kernel has killed a process of it because its memory was at the limit. */
+      isOutOfMemory?: true
+    }
   /** It was never started, and nothing of it ran: no such program, no such folder. `code` is 127 or 126, as in a shell. */
   | { kind: 'not_started'; code: number; reason: string }
   /** It ran, but no status was recorded: `device_rebooted` or `exit_unknown`. */
   | { kind: 'unknown'; reason: 'device_rebooted' | 'exit_unknown' }
 
 export interface RunHandle {
-  /** SIGTERM to the group, SIGKILL after the grace; at once with a grace of 0. Again: only ever sooner. `ended` follows. */
-  stop(graceMs: number): void
+  /** SIGTERM, or another signal, to all of it, SIGKILL after the grace; at once with a grace of 0. Again: only ever sooner. `ended` follows. */
+  stop(graceMs: number, signal?: StopSignal): void
+  /** What all of its processes together use now; null while there are none. */
+  usage(): { memoryBytes: number; processes: number } | null
   /** Stops reading its output: the program waits when its pipe is full. */
   pause(): void
   resume(): void

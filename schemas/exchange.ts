@@ -2,8 +2,9 @@ import { z } from 'zod'
 import { DeviceName, Instant, RunId, TaskId } from './ids.ts'
 import { PublicJwk } from './keys.ts'
 import { LogRecord } from './log.ts'
+import { ProcessPayload } from './process.ts'
 import { reportedRunStates } from './run-states.ts'
-import { Options, ProcessPayload } from './task.ts'
+import { Options } from './task.ts'
 
 /**
  * What device and controller say to each other. Between our own parts an unknown field is ignored and passed on, so these are

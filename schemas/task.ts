@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { refused, type WireError } from './errors.ts'
 import { faultsOf } from './faults.ts'
 import { DeviceName, Instant, RunId, Subject, TaskId } from './ids.ts'
+import { ProcessPayload } from './process.ts'
 import { terminalRunStates } from './run-states.ts'
 import { parseSelector } from './selector.ts'
 import { taskStates } from './task-states.ts'
@@ -17,25 +18,8 @@ export const maxTaskBytes = 64 * 1024
 const maxSeconds = 366 * 24 * 3600
 
 const Seconds = z.number().positive().max(maxSeconds)
-const Env = z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'a variable name is letters, digits and _'), noNul(z.string()))
-
-/** Text that can be an argument, a path or a variable: without a NUL byte. */
-function noNul(text: z.ZodString) {
-  return text.refine((value) => !value.includes('\0'), { message: 'must not hold a NUL byte', params: { code: 'nul_byte' } })
-}
-
 const payloadKinds = ['command', 'script', 'prompt', 'workload'] as const
 export type PayloadKind = (typeof payloadKinds)[number]
-
-/** What runs: `command` is a program with its arguments, or a line for `sh -c`; `script` is a text with a shebang. */
-export const ProcessPayload = z.strictObject({
-  command: z.union([noNul(z.string().min(1)), z.array(noNul(z.string())).min(1)]).optional(),
-  script: noNul(z.string().regex(/^#!/, 'must begin with a shebang, as in "#!/bin/sh"')).optional(),
-  args: z.array(noNul(z.string())).optional(),
-  env: Env.optional(),
-  cwd: noNul(z.string().min(1)).optional(),
-})
-export type ProcessPayload = z.infer<typeof ProcessPayload>
 
 /** Where it runs: one device by name, those that a selector matches, or any. The other fields are for the work itself. */
 export const Target = z.strictObject({

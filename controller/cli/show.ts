@@ -1,7 +1,8 @@
 import type { Device } from '../../schemas/device.ts'
 import { bytesOf, type LogRecord } from '../../schemas/log.ts'
 import type { OutputOf } from '../../schemas/operations.ts'
-import type { ProcessPayload, Task } from '../../schemas/task.ts'
+import type { ProcessPayload } from '../../schemas/process.ts'
+import type { Task } from '../../schemas/task.ts'
 import type { Io } from './io.ts'
 import { ago, factsOf, plain, tableOf } from './table.ts'
 

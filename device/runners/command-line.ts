@@ -1,6 +1,6 @@
 import { accessSync, closeSync, constants, openSync, readSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import type { ProcessPayload } from '../../schemas/task.ts'
+import type { ProcessPayload } from '../../schemas/process.ts'
 
 /** What a shell would find before it starts a program: the words and the folder, or the code and the reason why it cannot. */
 export type CommandLine = Found | { ok: false; code: 125 | 126 | 127; reason: string }

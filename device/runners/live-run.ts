@@ -157,5 +157,6 @@ export const watchRun = ({ folder, clock, watcher, output, isSameBoot, unclaimed
       if (end) lookAgainIn(0)
     },
     release: close,
+    usage: () => null,
   }
 }

@@ -147,6 +147,7 @@ export const startProcessRunner = ({ folder, clock, log, env, pollMs = 1000 }: P
       }
     },
     leftovers: () => readdirSync(folder).filter((name) => !name.startsWith('.')),
+    lacks: () => undefined,
     close: () => {
       poll.cancel()
       wake.close()
@@ -186,7 +187,7 @@ const handleOf = (clock: Clock, tell: () => void): RunHandle => {
   const release = (): void => {
     isReleased = true
   }
-  return { stop: nothing, pause: nothing, resume: nothing, release }
+  return { stop: nothing, pause: nothing, resume: nothing, release, usage: () => null }
 }
 
 const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

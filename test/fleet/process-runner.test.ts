@@ -13,7 +13,7 @@ import { startProcessRunner } from '../../device/runners/process.ts'
 import { readBootId, statOf } from '../../device/runners/process-table.ts'
 import { readClaim } from '../../device/runners/run-folder.ts'
 import { serveText, shimText } from '../../device/runners/shim.ts'
-import type { ProcessPayload } from '../../schemas/task.ts'
+import type { ProcessPayload } from '../../schemas/process.ts'
 import { eventually } from '../harness/eventually.ts'
 import { canMount, mountSmallDisk } from '../harness/small-disk.ts'
 

@@ -97,6 +97,7 @@ export const createMachine = (time: Time, name: string) => {
         release: () => {
           isReleased = true
         },
+        usage: () => null,
       }
     }
 
@@ -138,6 +139,7 @@ export const createMachine = (time: Time, name: string) => {
         processes.delete(run)
       },
       leftovers: () => [...processes.keys()],
+      lacks: () => undefined,
     }
   }
 

@@ -1,0 +1,25 @@
+import { z } from 'zod'
+
+/** Text that can be an argument, a path or a variable: without a NUL byte. */
+export const noNul = (text: z.ZodString) =>
+  text.refine((value) => !value.includes('\0'), { message: 'must not hold a NUL byte', params: { code: 'nul_byte' } })
+
+export const Env = z.record(
+  z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'a variable name is letters, digits and _'),
+  noNul(z.string()),
+)
+
+/** A program with its arguments, or a line for `sh -c`. */
+export const CommandWords = z.union([noNul(z.string().min(1)), z.array(noNul(z.string())).min(1)])
+export const ScriptText = noNul(z.string().regex(/^#!/, 'must begin with a shebang, as in "#!/bin/sh"'))
+export const Folder = noNul(z.string().min(1))
+
+/** What runs: `command` is a program with its arguments, or a line for `sh -c`; `script` is a text with a shebang. */
+export const ProcessPayload = z.strictObject({
+  command: CommandWords.optional(),
+  script: ScriptText.optional(),
+  args: z.array(noNul(z.string())).optional(),
+  env: Env.optional(),
+  cwd: Folder.optional(),
+})
+export type ProcessPayload = z.infer<typeof ProcessPayload>

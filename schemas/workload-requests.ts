@@ -1,0 +1,50 @@
+import { z } from 'zod'
+import { Instant } from './ids.ts'
+import { LogRecords } from './log.ts'
+import { limit, number } from './operation.ts'
+import { WorkloadName } from './workload.ts'
+import { ReloadDiff, WorkloadStatus } from './workload-status.ts'
+
+/** Records of a workload's log, as `task.logs` gives those of a task. */
+export const WorkloadLogPage = z.looseObject({
+  workload: WorkloadName,
+  records: LogRecords,
+  /** Ask for what comes after this number next. */
+  next: z.number().int(),
+  /** The first number that is still kept, and the last that there is. */
+  first: z.number().int(),
+  last: z.number().int(),
+})
+export type WorkloadLogPage = z.infer<typeof WorkloadLogPage>
+
+const named = { workload: WorkloadName }
+
+/**
+ * What can be asked of a device about its workloads: by people of the same machine over the local socket, and by the controller, whose
+ * signed commands carry the same inputs. Asking for a state that already holds is no error.
+ */
+export const workloadRequests = {
+  start: { input: z.strictObject(named), output: WorkloadStatus },
+  stop: { input: z.strictObject(named), output: WorkloadStatus },
+  restart: { input: z.strictObject(named), output: WorkloadStatus },
+  /** Reads again the files that were applied, and touches only what has changed. */
+  reload: { input: z.strictObject({}), output: ReloadDiff },
+  logs: {
+    input: z.strictObject({
+      ...named,
+      after: number(z.number().int().min(0)).default(0),
+      before: number(z.number().int().min(1)).optional(),
+      /** Only the last so many. */
+      tail: number(z.number().int().min(0).max(10_000)).optional(),
+      limit: limit(10_000, 1000),
+      since: Instant.optional(),
+      until: Instant.optional(),
+      /** For so long whatever is written is sent to `device/<d>/log/<workload>` as well; asking again lengthens it. */
+      follow_seconds: number(z.number().int().min(1).max(600)).optional(),
+    }),
+    output: WorkloadLogPage,
+  },
+} as const
+export type WorkloadRequest = keyof typeof workloadRequests
+export type WorkloadRequestInput<R extends WorkloadRequest> = z.infer<(typeof workloadRequests)[R]['input']>
+export const workloadRequestNames = Object.keys(workloadRequests) as WorkloadRequest[] // Object.keys forgets the keys' type
