@@ -6,12 +6,15 @@ import { touch } from '../base/database.ts'
 import { startGroupCommit } from '../base/group-commit.ts'
 import type { Log } from '../base/log.ts'
 import { createRecovery } from '../base/recovery.ts'
+import { refused } from '../schemas/errors.ts'
 import type { Hello } from '../schemas/exchange.ts'
+import type { Perform } from './answering.ts'
 import type { DeviceIdentity } from './identity.ts'
 import type { Journal } from './journal.ts'
 import { createLink } from './link.ts'
 import type { Segments } from './logs/segments.ts'
 import { createShelf } from './logs/shelf.ts'
+import type { ReportedNow } from './reporting.ts'
 import type { Runner } from './runner.ts'
 import { createSupervisor } from './supervisor.ts'
 import type { Pins } from './trust.ts'
@@ -37,6 +40,10 @@ export interface DeviceCoreDeps {
   capacity: number
   metrics: () => Record<string, unknown>
   spoolBudget: () => number
+  /** What is asked about workloads, from the controller. */
+  perform?: Perform
+  /** What is true of the workloads; `link.reportedChanged` is to be called when that changes. */
+  reported?: () => ReportedNow | null
   /** The journal is broken, and cannot be gone on with. */
   damaged?: (error: unknown) => void
 }
@@ -113,6 +120,8 @@ export const createDeviceCore = (deps: DeviceCoreDeps) => {
     cancels: supervisor.cancels,
     unwanted: supervisor.unwanted,
     acknowledged: supervisor.acknowledged,
+    perform: deps.perform ?? (async () => refused('not_supported', `device "${deps.name}" keeps no workloads`)),
+    reported: deps.reported ?? (() => null),
   })
 
   /** How much of its streams the controller has not acknowledged. */

@@ -5,13 +5,23 @@ import type { Timer } from '../base/clock.ts'
 import type { GroupCommit } from '../base/group-commit.ts'
 import type { Log } from '../base/log.ts'
 import { thumbprintOf } from '../base/p256.ts'
-import { type Ack, ControllerState, type DeviceState, type RunOrder, type Welcome } from '../schemas/exchange.ts'
+import {
+  type Ack,
+  type CommandBody,
+  ControllerState,
+  type DeviceState,
+  type RunOrder,
+  type Welcome,
+} from '../schemas/exchange.ts'
 import { instant } from '../schemas/ids.ts'
 import { filterOf, topicOf } from '../schemas/topics.ts'
+import type { WorkloadRequest, WorkloadRequestInput } from '../schemas/workload-requests.ts'
 import { admit } from './admission.ts'
+import { createAnswering, type Perform } from './answering.ts'
 import { createHeartbeat } from './heartbeat.ts'
 import { type HelloSources, helloOf } from './hello.ts'
 import { createRefusals } from './refusals.ts'
+import { createReporting, type ReportedNow } from './reporting.ts'
 import { createSender } from './sender.ts'
 import { createTrust, type Pins } from './trust.ts'
 
@@ -37,6 +47,9 @@ export interface LinkDeps extends HelloSources {
   unwanted: (runs: string[]) => void
   /** Something was acknowledged. */
   acknowledged: (stream: string) => void
+  perform: Perform
+  /** What is true now; null as long as there is nothing to report. */
+  reported: () => ReportedNow | null
 }
 
 const helloWithinMs = 3000
@@ -73,6 +86,19 @@ export const createLink = (deps: LinkDeps) => {
     ...{ fleet, device, bus, clock, session: journal.session },
     ...{ running: deps.running, wantsAnswer: deps.wantsAnswer, metrics: deps.metrics },
     clockOffsetMs: () => (controllerTime ? clock.now() - controllerNow() : null),
+  })
+
+  const answering = createAnswering({
+    perform: deps.perform,
+    send: (payload) => {
+      if (!isClosed) bus.publish(topicOf(fleet, 'request', { client: device, operation: 'device/answer' }), payload, { qos: 1 })
+    },
+    log,
+  })
+  const reporting = createReporting({
+    ...{ clock, controllerNow, journal: journal.id, reported: deps.reported },
+    isConnected: () => !isClosed && bus.isConnected(),
+    publish: (payload) => bus.publish(topicOf(fleet, 'deviceReported', { device }), payload, { qos: 1, retain: true }),
   })
 
   const publishState = (state: DeviceState['state'], reason?: string): void => {
@@ -132,7 +158,18 @@ export const createLink = (deps: LinkDeps) => {
         return deps.orders(command.body.runs, clock.mono() - Math.max(0, controllerNow() - command.issuedAt))
       case 'cancel':
         return deps.cancels(command.body.runs)
+      case 'start':
+      case 'stop':
+      case 'restart':
+      case 'reload':
+      case 'logs':
+        return ask(command.verb, command.body)
     }
+  }
+
+  const ask = <R extends WorkloadRequest>(verb: R, { request, ...input }: CommandBody<R>): void => {
+    // The body of such a command is the input of the request of the same name, and `request`.
+    void answering.asked(request, verb, input as unknown as WorkloadRequestInput<R>)
   }
 
   const moveOn = (stream: string, seq: number): void => {
@@ -165,6 +202,7 @@ export const createLink = (deps: LinkDeps) => {
         deps.cancels(body.cancels)
         deps.unwanted(body.unwanted)
         sender.startAnew()
+        reporting.welcomed()
         heartbeat.beatEvery(body.heartbeat_seconds * 1000)
         log.info({ epoch }, 'device is ready')
       })
@@ -226,6 +264,8 @@ export const createLink = (deps: LinkDeps) => {
     startOver: sayHelloSoon,
     /** New records are in the journal. */
     wake: (): void => sender.pump(),
+    /** What `reported` gives has changed: it is told at once, or with what else changes within a second. */
+    reportedChanged: reporting.changed,
     controllerNow,
     /** Thumbprints of the controller keys that are believed. */
     trusted: trust.kids,
@@ -244,6 +284,7 @@ export const createLink = (deps: LinkDeps) => {
       isClosed = true
       helloTimer?.cancel()
       heartbeat.close()
+      reporting.close()
       sender.pause()
     },
     /** The daemon is gone without a word, as after kill -9. */
@@ -251,6 +292,7 @@ export const createLink = (deps: LinkDeps) => {
       isClosed = true
       helloTimer?.cancel()
       heartbeat.close()
+      reporting.close()
       sender.pause()
     },
   }

@@ -5,6 +5,7 @@ import { LogRecord } from './log.ts'
 import { ProcessPayload } from './process.ts'
 import { reportedRunStates } from './run-states.ts'
 import { Options } from './task.ts'
+import { workloadRequests } from './workload-requests.ts'
 
 /**
  * What device and controller say to each other. Between our own parts an unknown field is ignored and passed on, so these are
@@ -192,10 +193,16 @@ export const commandBodies = {
   }),
   run: z.looseObject({ runs: z.array(RunOrder) }),
   cancel: z.looseObject({ runs: z.array(RunId) }),
+  // What is asked about workloads, under the name of the verb. `request` is the same each time that it is repeated, and is in the answer.
+  start: z.object({ request: z.string(), ...workloadRequests.start.input.shape }),
+  stop: z.object({ request: z.string(), ...workloadRequests.stop.input.shape }),
+  restart: z.object({ request: z.string(), ...workloadRequests.restart.input.shape }),
+  reload: z.object({ request: z.string(), ...workloadRequests.reload.input.shape }),
+  logs: z.object({ request: z.string(), ...workloadRequests.logs.input.shape }),
 } as const
 
 export type Verb = keyof typeof commandBodies
-export const verbs = ['welcome', 'ack', 'run', 'cancel'] as const satisfies readonly Verb[]
+export const verbs = Object.keys(commandBodies) as Verb[] // Object.keys forgets the keys' type
 export type CommandBody<V extends Verb> = z.infer<(typeof commandBodies)[V]>
 export type Welcome = CommandBody<'welcome'>
 export type Ack = CommandBody<'ack'>

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { idPattern } from './ids.ts'
 
 /** Text that can be an argument, a path or a variable: without a NUL byte. */
 export const noNul = (text: z.ZodString) =>
@@ -14,11 +15,17 @@ export const CommandWords = z.union([noNul(z.string().min(1)), z.array(noNul(z.s
 export const ScriptText = noNul(z.string().regex(/^#!/, 'must begin with a shebang, as in "#!/bin/sh"'))
 export const Folder = noNul(z.string().min(1))
 
-/** What runs: `command` is a program with its arguments, or a line for `sh -c`; `script` is a text with a shebang. */
+const Workload = z.string().regex(idPattern, "a workload's name is 1 to 63 of a-z, 0-9 and -, and does not start with -")
+
+/** What runs: `command` is a program with its arguments, or a line for `sh -c`; `script` is a text with a shebang; `workload` is one of its device. */
 export const ProcessPayload = z.strictObject({
   command: CommandWords.optional(),
   script: ScriptText.optional(),
   args: z.array(noNul(z.string())).optional(),
+  /** Once, beside what the device runs of it anyway. */
+  workload: Workload.optional(),
+  /** A command or script with the environment and the folder of this workload, as its user. */
+  within: Workload.optional(),
   env: Env.optional(),
   cwd: Folder.optional(),
 })

@@ -108,7 +108,7 @@ const WithoutPayload = TaskInput.omit({ payload: true }).loose()
 
 const knownFields = [
   ...Object.keys(fields),
-  ...[...ProcessPayload.keyof().options, 'prompt', 'workload'].map((key) => `payload.${key}`),
+  ...[...ProcessPayload.keyof().options, 'prompt'].map((key) => `payload.${key}`),
   ...Target.keyof().options.map((key) => `target.${key}`),
   ...[...Options.keyof().options, ...Object.keys(aliases)].map((key) => `options.${key}`),
 ]
@@ -120,7 +120,7 @@ export const readTask = (raw: unknown): { ok: true; task: TaskInput } | { ok: fa
   const aliased = withoutAliases(raw)
   if (!aliased.ok) return aliased
   const kind = payloadKindOf(aliased.value)
-  const unsupported = kind === 'prompt' || kind === 'workload'
+  const unsupported = kind === 'prompt'
   const parsed = (unsupported ? WithoutPayload : TaskInput).safeParse(aliased.value, { reportInput: true })
   const faults = parsed.success ? [] : faultsOf(parsed.error, knownFields)
   faults.push(...faultsBetweenFields(aliased.value, kind))
@@ -130,14 +130,18 @@ export const readTask = (raw: unknown): { ok: true; task: TaskInput } | { ok: fa
     return refused('invalid', `Cannot accept the task: ${first.field}: ${first.message}${more}`, faults)
   }
   if (unsupported) {
-    return refused('not_supported', `payload.${kind} is not supported by this version; use payload.command or payload.script`, [
-      {
-        field: `payload.${kind}`,
-        code: 'not_supported',
-        message: 'not supported by this version',
-        accepted: ['command', 'script'],
-      },
-    ])
+    return refused(
+      'not_supported',
+      `payload.${kind} is not supported by this version; use payload.command, payload.script or payload.workload`,
+      [
+        {
+          field: `payload.${kind}`,
+          code: 'not_supported',
+          message: 'not supported by this version',
+          accepted: ['command', 'script', 'workload'],
+        },
+      ],
+    )
   }
   return { ok: true, task: parsed.data as TaskInput } // without faults and supported it was read by TaskInput
 }
@@ -160,9 +164,7 @@ const faultsBetweenFields = (raw: unknown, kind: ReturnType<typeof payloadKindOf
       accepted: [...payloadKinds],
     })
   }
-  if (kind === 'command' && isRecord(raw['payload']) && raw['payload']['args'] !== undefined) {
-    faults.push({ field: 'payload.args', code: 'ambiguous', message: 'belongs to a script; a command holds its own arguments' })
-  }
+  if (isRecord(raw['payload'])) faults.push(...faultsOfPayload(raw['payload'], kind, raw['target']))
   const target = raw['target']
   if (isRecord(target)) {
     if (target['device'] !== undefined && target['selector'] !== undefined) {
@@ -177,6 +179,34 @@ const faultsBetweenFields = (raw: unknown, kind: ReturnType<typeof payloadKindOf
       const selector = parseSelector(target['selector'])
       if (!selector.ok) faults.push({ field: 'target.selector', code: 'invalid_selector', message: selector.reason })
     }
+  }
+  return faults
+}
+
+const faultsOfPayload = (payload: Record<string, unknown>, kind: ReturnType<typeof payloadKindOf>, target: unknown) => {
+  const faults = []
+  if (kind === 'command' && payload['args'] !== undefined)
+    faults.push({ field: 'payload.args', code: 'ambiguous', message: 'belongs to a script; a command holds its own arguments' })
+  if (kind === 'workload') {
+    for (const field of ['args', 'cwd', 'within'])
+      if (payload[field] !== undefined)
+        faults.push({
+          field: `payload.${field}`,
+          code: 'ambiguous',
+          message: 'is what the workload says; only env goes beside it',
+        })
+  } else if (payload['within'] !== undefined && kind === 'none') {
+    faults.push({
+      field: 'payload.within',
+      code: 'ambiguous',
+      message: 'goes with a command or a script, which it says where to run',
+    })
+  }
+  const isOfDevice = kind === 'workload' || payload['within'] !== undefined
+  const isPlaced = isRecord(target) && (target['device'] !== undefined || target['fanout'] === 'all')
+  if (isOfDevice && !isPlaced) {
+    const message = 'must be given, or target.fanout: all: a workload belongs to its device'
+    faults.push({ field: 'target.device', code: 'required', message })
   }
   return faults
 }

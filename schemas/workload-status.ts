@@ -93,6 +93,8 @@ export const Reported = z.looseObject({
   seq: z.number().int().nonnegative(),
   at: Instant,
   revision: z.number().int().nonnegative(),
+  /** It did not fit in a message: details are left out, and as a last resort the last workloads. */
+  is_partial: z.boolean().optional(),
   workloads: z.array(WorkloadStatus),
 })
 export type Reported = z.infer<typeof Reported>

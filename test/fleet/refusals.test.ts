@@ -136,7 +136,7 @@ const wrong: readonly [what: string, task: unknown, code: string, field?: string
   ['device and selector', { payload, target: { device: 'local', selector: 'os=linux' } }, 'invalid', 'target', 'ambiguous'],
   ['a device name that cannot be', { payload, target: { device: 'Local_1' } }, 'invalid', 'target.device', 'invalid_format'],
   ['a prompt', { payload: { prompt: 'say hello' } }, 'not_supported', 'payload.prompt', 'not_supported'],
-  ['a workload', { payload: { workload: {} } }, 'not_supported', 'payload.workload', 'not_supported'],
+  ['a workload of no device', { payload: { workload: 'ticker' } }, 'invalid', 'target.device', 'required'],
   ['too large', { payload: { command: ['echo', 'x'.repeat(70_000)] } }, 'too_large'],
   ['an empty idempotency_key', { payload, idempotency_key: '' }, 'invalid', 'idempotency_key', 'too_small'],
   ['a long idempotency_key', { payload, idempotency_key: 'k'.repeat(257) }, 'invalid', 'idempotency_key', 'too_big'],

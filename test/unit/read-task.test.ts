@@ -140,10 +140,32 @@ describe('readTask()', () => {
     expect(messageOf({ payload: { command: 5 } })).toMatch(/string.*array/)
   })
 
-  test.each(['prompt', 'workload'])('payload.%s is valid but not supported yet; faults beside it are still faults', (kind) => {
-    const read = readTask({ payload: { [kind]: 'x' } })
-    expect(read.ok ? 'ok' : [read.error.code, read.error.details?.[0]?.field]).toEqual(['not_supported', `payload.${kind}`])
-    expect(faultsOf({ payload: { [kind]: 'x' }, priority: 'urgent' })).toEqual(['priority invalid_value'])
+  test('payload.prompt is valid but not supported yet; faults beside it are still faults', () => {
+    const read = readTask({ payload: { prompt: 'x' } })
+    expect(read.ok ? 'ok' : [read.error.code, read.error.details?.[0]?.field]).toEqual(['not_supported', 'payload.prompt'])
+    expect(faultsOf({ payload: { prompt: 'x' }, priority: 'urgent' })).toEqual(['priority invalid_value'])
+  })
+
+  test('a workload is run by its name on its device, or on all that are meant; it says itself where and how', () => {
+    const target = { device: 'pi-1' }
+    for (const payload of [
+      { workload: 'ticker' },
+      { workload: 'ticker', env: { LEVEL: 'debug' } },
+      { within: 'ticker', command: ['env'] },
+      { within: 'ticker', script: '#!/bin/sh', args: ['x'], cwd: 'sub' },
+    ]) {
+      expect([payload, faultsOf({ payload, target })]).toEqual([payload, []])
+      expect(faultsOf({ payload, target: { fanout: 'all' } })).toEqual([])
+      expect(faultsOf({ payload })).toEqual(['target.device required'])
+      expect(faultsOf({ payload, target: { selector: 'os=linux' } })).toEqual(['target.device required'])
+    }
+    expect(faultsOf({ payload: { workload: 'A b' }, target })).toEqual(['payload.workload invalid_format'])
+    expect(faultsOf({ payload: { workload: 'a', command: 'b' }, target })).toEqual(['payload ambiguous'])
+    for (const field of ['args', 'cwd', 'within'])
+      expect(faultsOf({ payload: { workload: 'a', [field]: field === 'args' ? ['b'] : 'b' }, target })).toEqual([
+        `payload.${field} ambiguous`,
+      ])
+    expect(faultsOf({ payload: { within: 'a' }, target })).toEqual(['payload required', 'payload.within ambiguous'])
   })
 
   test('a task of the largest size is taken, one byte more is too_large, counted in bytes', () => {
