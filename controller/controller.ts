@@ -10,6 +10,7 @@ import { filterOf, topicOf } from '../schemas/topics.ts'
 import type { Ask } from './asking.ts'
 import { createAudit } from './audit.ts'
 import { silentAfterMs } from './core/leases.ts'
+import { createDeviceAsking } from './device-asking.ts'
 import { createDispatcher } from './dispatcher.ts'
 import { openDeviceDoor, readJson } from './doors/devices.ts'
 import { openMqttDoor } from './doors/mqtt.ts'
@@ -27,6 +28,7 @@ import { createIntake } from './intake.ts'
 import { createMetrics } from './metrics.ts'
 import { createOperations } from './operations.ts'
 import { type Reading, readingHere } from './reading/reading.ts'
+import { createReporting } from './reporting.ts'
 import { createRestored } from './restored.ts'
 import { keepAll, type RetentionPolicy, startRetention } from './retention.ts'
 import type { Store } from './store/store.ts'
@@ -35,6 +37,7 @@ import { createTaskLog } from './task-log.ts'
 import { createTrust } from './trust.ts'
 import { createViews } from './views.ts'
 import { createWatch } from './watch.ts'
+import { workloadOperations } from './workload-operations.ts'
 
 export interface ControllerDeps {
   fleet: string
@@ -183,6 +186,7 @@ export const startController = async (deps: ControllerDeps): Promise<Controller>
     giveUp,
   })
   const intake = createIntake({ store, fleet, effects, execution, dispatcher, clock, chance })
+  const asking = createDeviceAsking({ fleet, effects, clock })
   const audit = createAudit({ effects, commits, log })
   const retention = startRetention({
     store,
@@ -206,7 +210,7 @@ export const startController = async (deps: ControllerDeps): Promise<Controller>
     retention,
     effects,
     taskLog: createTaskLog({ store, fetching, reading, clock }),
-    more: trust.handlers,
+    more: { ...trust.handlers, ...workloadOperations({ fleet, views, asking, effects, commits, clock, chance }) },
     used: trust.used,
     host: deps.host ?? noHost,
     epoch: epochs.now,
@@ -220,7 +224,8 @@ export const startController = async (deps: ControllerDeps): Promise<Controller>
     }
   })
 
-  await openDeviceDoor({ fleet: fleetName, bus, exchange, output: metrics.output, log })
+  const reported = createReporting({ store, fleet, effects, commits, clock })
+  await openDeviceDoor({ fleet: fleetName, bus, exchange, reported, output: metrics.output, log })
   await bus.subscribe(filterOf(fleetName, 'controllerState'), (message) => {
     const state = ControllerState.safeParse(readJson(message.payload))
     if (!state.success) return
@@ -252,6 +257,7 @@ export const startController = async (deps: ControllerDeps): Promise<Controller>
       if (!isReady) return
       isReady = false
       ticking.cancel()
+      asking.close()
       await retention.close()
       storing.close()
       exchange.close()

@@ -79,6 +79,7 @@ export const deviceOperations = (deps: DeviceOperationsDeps) => {
           seal_key: null,
           journal: null,
         })
+        store.reported.remove(name)
         fleet.leave(name)
         deps.revocations.revoke(store.tokens.live(name).map((row) => row.jti))
         // Nothing of it is left at the broker: an empty message deletes what was retained.

@@ -145,7 +145,12 @@ export const createEffects = (deps: EffectsDeps) => {
         for (const part of inMessages([...list], JSON.stringify)) sendCommand(device, 'cancel', { runs: part })
       sendEvents('task', tasks.values(), taskNews)
       sendEvents('run', runs.values(), runNews)
-      for (const one of others) sendEvents(one.kind, [one], ({ type, subject, data }) => ({ type, subject, data }))
+      for (const kind of new Set(others.map((one) => one.kind)))
+        sendEvents(
+          kind,
+          others.filter((one) => one.kind === kind),
+          (one) => one,
+        )
       tellFollowers()
       deps.changed?.(tasks, runs)
       clear()

@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import { type Options, optionDefaults } from '../schemas/task.ts'
+import type { Reported } from '../schemas/workload-status.ts'
 import { createRooms } from './rooms.ts'
 import type { DeviceRow } from './store/devices.ts'
 import type { RunRow } from './store/runs.ts'
@@ -24,6 +25,8 @@ export interface FleetDevice {
   /** The `mono_ms` of its last heartbeat that wanted an answer. */
   heardBeat: number | null
   metrics: Record<string, unknown> | null
+  /** What it has said of its workloads last. */
+  reported: Reported | null
   /** The runs that occupy it. */
   live: Set<string>
 }
@@ -64,6 +67,7 @@ export const createFleet = (store: Store, clock: Clock, silentAfterMs: number) =
       heardAtMono: clock.mono(),
       heardBeat: null,
       metrics: null,
+      reported: store.reported.get(row.name),
       live: new Set(),
     }
     devices.set(row.name, device)
@@ -134,6 +138,7 @@ export const createFleet = (store: Store, clock: Clock, silentAfterMs: number) =
           known.row = row
           known.labels = withOwn(row)
           known.live.clear()
+          known.reported = store.reported.get(row.name)
         }
       }
       rooms.reset()

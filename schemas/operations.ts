@@ -4,11 +4,13 @@ import { Instant } from './ids.ts'
 import { askerRoles, number, type Operation, yesOrNo } from './operation.ts'
 import { taskOperations } from './task-operations.ts'
 import { trustOperations } from './trust-operations.ts'
+import { workloadOperations } from './workload-operations.ts'
 
 /** Every operation a client can ask of the controller. The MQTT door, REST and the CLI are made from this table. */
 export const operations = {
   ...taskOperations,
   ...deviceOperations,
+  ...workloadOperations,
   ...trustOperations,
   'retention.prune': {
     summary: 'Remove old tasks now: those that ended longer ago than given, and what is due anyway',

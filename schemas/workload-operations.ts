@@ -18,6 +18,8 @@ export type FleetWorkload = z.infer<typeof FleetWorkload>
 
 /** How long the device may take to answer. What it was told is not taken back when this is over. */
 const waits = { timeout_seconds: number(z.number().int().min(1).max(60)).default(10) }
+/** With the same key it is done once, however often it is asked for: the device remembers its last 256 answers. */
+const once = { idempotency_key: z.string().min(1).max(256).optional() }
 const ofWorkload = z.strictObject({ device: DeviceName, workload: WorkloadName })
 const from = { device: DeviceName }
 
@@ -48,28 +50,28 @@ export const workloadOperations = {
     summary: 'Start a workload; one that has ended or looped begins anew',
     role: 'operator',
     http: { method: 'post', path: '/devices/{device}/workloads/{workload}/start', status: 200 },
-    input: ofWorkload.extend(waits),
+    input: ofWorkload.extend({ ...waits, ...once }),
     output: WorkloadStatus.extend(from),
   },
   'workload.stop': {
     summary: 'Stop a workload; it stays so until it is started',
     role: 'operator',
     http: { method: 'post', path: '/devices/{device}/workloads/{workload}/stop', status: 200 },
-    input: ofWorkload.extend(waits),
+    input: ofWorkload.extend({ ...waits, ...once }),
     output: WorkloadStatus.extend(from),
   },
   'workload.restart': {
     summary: 'Stop a workload and start it again',
     role: 'operator',
     http: { method: 'post', path: '/devices/{device}/workloads/{workload}/restart', status: 200 },
-    input: ofWorkload.extend(waits),
+    input: ofWorkload.extend({ ...waits, ...once }),
     output: WorkloadStatus.extend(from),
   },
   'workload.reload': {
     summary: 'Let a device read its files again, and touch only what has changed',
     role: 'operator',
     http: { method: 'post', path: '/devices/{device}/reload', status: 200 },
-    input: z.strictObject({ device: DeviceName, ...waits }),
+    input: z.strictObject({ device: DeviceName, ...waits, ...once }),
     output: ReloadDiff.extend(from),
   },
   'workload.logs': {

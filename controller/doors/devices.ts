@@ -4,19 +4,21 @@ import type { Log } from '../../base/log.ts'
 import { DeviceState, Heartbeat, Hello, RunReport } from '../../schemas/exchange.ts'
 import { type LogMessage, readLogMessage } from '../../schemas/log-message.ts'
 import { filterOf, readTopic } from '../../schemas/topics.ts'
+import { Reported } from '../../schemas/workload-status.ts'
 import type { Exchange } from '../exchange.ts'
 
 export interface DeviceDoorDeps {
   fleet: string
   bus: Bus
   exchange: Exchange
+  reported: (device: string, reported: Reported) => Promise<void> | void
   /** So many bytes of output have come. */
   output: (bytes: number) => void
   log: Log
 }
 
 /** The door of devices: what they publish is read through its schema and handed on; what does not fit is logged and dropped. */
-export const openDeviceDoor = async ({ fleet, bus, exchange, output, log }: DeviceDoorDeps): Promise<void> => {
+export const openDeviceDoor = async ({ fleet, bus, exchange, reported, output, log }: DeviceDoorDeps): Promise<void> => {
   const from =
     <T>(read: Read<T>, take: (device: string, value: T, bytes: number) => Promise<void> | void) =>
     (message: Message) => {
@@ -39,6 +41,7 @@ export const openDeviceDoor = async ({ fleet, bus, exchange, output, log }: Devi
   await bus.subscribe(filterOf(fleet, 'deviceHello'), from(by(Hello), exchange.hello))
   await bus.subscribe(filterOf(fleet, 'deviceHeartbeat'), from(by(Heartbeat), exchange.heartbeat))
   await bus.subscribe(filterOf(fleet, 'deviceRun'), from(by(RunReport), exchange.report))
+  await bus.subscribe(filterOf(fleet, 'deviceReported'), from(by(Reported), reported))
   await bus.subscribe(
     filterOf(fleet, 'deviceLog'),
     from(byLogMessage, (device, chunk, bytes) => {

@@ -3,6 +3,7 @@ import type { Log } from '../../base/log.ts'
 import { refused } from '../../schemas/errors.ts'
 import { Request } from '../../schemas/request.ts'
 import { filterOf, readTopic, replyTopicOf } from '../../schemas/topics.ts'
+import { isDeviceAnswered } from '../../schemas/workload-operations.ts'
 import type { Ask } from '../asking.ts'
 import type { Audit } from '../audit.ts'
 
@@ -24,7 +25,7 @@ export const openMqttDoor = async ({ fleet, bus, ask, follow, audit, log }: Mqtt
   const receive = async (message: Message): Promise<void> => {
     const topic = readTopic(fleet, message.topic)
     const client = topic?.params['client']
-    const operation = topic?.params['operation']?.replaceAll('/', '.')
+    const operation = operationOf(fleet, message.topic)
     if (topic?.name !== 'request' || client === undefined || operation === undefined || message.retained) return
     const request = readRequest(operation, message.payload)
     const answerTo = replyTopic(fleet, client, request.ok ? request.replyTo : undefined)
@@ -41,14 +42,22 @@ export const openMqttDoor = async ({ fleet, bus, ask, follow, audit, log }: Mqtt
   }
   await bus.subscribe(
     filterOf(fleet, 'request'),
-    (message) =>
-      receive(message).catch((error: unknown) => {
+    (message) => {
+      const done = receive(message).catch((error: unknown) => {
         log.error({ err: error, topic: message.topic }, 'request could not be stored')
         throw error
-      }),
+      })
+      if (!isDeviceAnswered(operationOf(fleet, message.topic) ?? '')) return done
+      // A device takes its time, and a PUBACK that waits holds up all else that its client sends. Nothing is stored before the answer.
+      done.catch(() => undefined)
+      return undefined
+    },
     { hold: true },
   )
 }
+
+const operationOf = (fleet: string, topic: string): string | undefined =>
+  readTopic(fleet, topic)?.params['operation']?.replaceAll('/', '.')
 
 type Read =
   | { ok: true; id: string | null; replyTo: string | undefined; follow: boolean; input: unknown; source: 'mqtt' | 'cli' }

@@ -10,11 +10,13 @@ import second from './migrations/002.sql'
 import third from './migrations/003.sql'
 import fourth from './migrations/004.sql'
 import fifth from './migrations/005.sql'
+import sixth from './migrations/006.sql'
 import logsFirst from './migrations/logs-001.sql'
 import logsBytes from './migrations/logs-002.sql'
 import logsRemoved from './migrations/logs-003.sql'
 import { createQueue } from './queue.ts'
 import { repair } from './repair.ts'
+import { createReportedTable } from './reported.ts'
 import { createRuns } from './runs.ts'
 import { createTasks } from './tasks.ts'
 import { createTokens } from './tokens.ts'
@@ -25,6 +27,7 @@ export const migrations = [
   { number: 3, sql: third },
   { number: 4, sql: fourth },
   { number: 5, sql: fifth },
+  { number: 6, sql: sixth },
 ]
 export const logMigrations = [
   { number: 1, sql: logsFirst },
@@ -55,6 +58,7 @@ export const storeOver = (db: Db, logDb: Db) => ({
   queue: createQueue(db),
   ended: createEnded(db),
   devices: createDevices(db),
+  reported: createReportedTable(db),
   tokens: createTokens(db),
   joinings: createJoinings(db),
   logs: createLogs(logDb),

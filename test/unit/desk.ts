@@ -180,6 +180,11 @@ export const startDesk = async (options: DeskOptions = {}) => {
     const head = { journal: device.journal, session: device.session, boot: 'b', mono_ms: time.now() }
     await publish(topicOf('default', 'deviceRun', { device: name }), { ...head, changes: [change] })
   }
+  /** A device reports its workloads, under this number of its journal. */
+  const reportWorkloads = async (name: string, seq: number, workloads: readonly object[], more = {}): Promise<void> => {
+    const head = { journal: stateOf(name).journal, seq, at: instant(clock.now()), revision: 0 }
+    await publish(topicOf('default', 'deviceReported', { device: name }), { ...head, workloads, ...more })
+  }
   const beat = async (name: string, running: readonly string[] = []): Promise<void> => {
     const payload = { session: stateOf(name).session, at: instant(clock.now()), mono_ms: time.now(), running }
     await publish(topicOf('default', 'deviceHeartbeat', { device: name }), payload)
@@ -252,6 +257,7 @@ export const startDesk = async (options: DeskOptions = {}) => {
     hello,
     report,
     beat,
+    reportWorkloads,
     chunk,
     commands,
     submit,
