@@ -1,6 +1,6 @@
 import type { Log } from '../base/log.ts'
 import { type Outcome, refused } from '../schemas/errors.ts'
-import { maxMessageBytes } from '../schemas/request.ts'
+import { maxOutputBytes } from '../schemas/request.ts'
 import type { WorkloadRequest, WorkloadRequestInput } from '../schemas/workload-requests.ts'
 
 /**
@@ -56,7 +56,7 @@ export const createAnswering = ({ perform, send, log }: AnsweringDeps) => {
 const messageOf = (request: string, outcome: Outcome<unknown>): string => {
   const answer = JSON.stringify({ input: { request, ...outcome } })
   const bytes = Buffer.byteLength(answer)
-  if (bytes <= maxMessageBytes - 1024) return answer
+  if (bytes <= maxOutputBytes) return answer
   return JSON.stringify({
     input: { request, ...refused('too_large', `the answer has ${bytes} bytes, and does not fit in a message; ask for less`) },
   })
