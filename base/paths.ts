@@ -32,5 +32,10 @@ export const devicePathsIn = (folder: string) => ({
   journal: join(folder, 'journal.db'),
   runs: join(folder, 'runs'),
   spool: join(folder, 'spool'),
+  /** The logs of workloads, and what they write into files by themselves. */
+  logs: join(folder, 'logs'),
+  outputs: join(folder, 'output'),
+  /** A folder for each workload. */
+  workloads: join(folder, 'workloads'),
   socket: join(folder, 'socket'),
 })

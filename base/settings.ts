@@ -269,6 +269,13 @@ export const settings = {
     schema: whole(1, 1_000_000),
     usual: () => 64,
   },
+  log_mb: {
+    about: 'what the logs of workloads may take on a device',
+    value: 'MB',
+    parts: ['up', 'device'],
+    schema: whole(1, 1_000_000),
+    usual: () => 1024,
+  },
   devices: { about: 'how many devices to start', value: 'N', parts: ['up'], schema: whole(0, 100), usual: () => 1 },
   apart: { about: 'broker and controller as processes of their own', parts: ['up'], schema: yesOrNo, usual: () => false },
 } as const satisfies Record<string, Setting>

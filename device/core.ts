@@ -3,20 +3,22 @@ import type { Chance } from '../base/chance.ts'
 import type { Clock } from '../base/clock.ts'
 import { isDamage } from '../base/damage.ts'
 import { touch } from '../base/database.ts'
-import { startGroupCommit } from '../base/group-commit.ts'
+import { type GroupCommit, startGroupCommit } from '../base/group-commit.ts'
 import type { Log } from '../base/log.ts'
 import { createRecovery } from '../base/recovery.ts'
 import { refused } from '../schemas/errors.ts'
 import type { Hello } from '../schemas/exchange.ts'
+import type { ProcessPayload } from '../schemas/process.ts'
+import type { WorkloadStatus } from '../schemas/workload-status.ts'
 import type { Perform } from './answering.ts'
 import type { DeviceIdentity } from './identity.ts'
 import type { Journal } from './journal.ts'
 import { createLink } from './link.ts'
+import type { Chunk } from './logs/encoder.ts'
 import type { Segments } from './logs/segments.ts'
 import { createShelf } from './logs/shelf.ts'
-import type { ReportedNow } from './reporting.ts'
 import type { Runner } from './runner.ts'
-import { createSupervisor } from './supervisor.ts'
+import { createSupervisor, type Work } from './supervisor.ts'
 import type { Pins } from './trust.ts'
 
 export interface DeviceCoreDeps {
@@ -40,12 +42,34 @@ export interface DeviceCoreDeps {
   capacity: number
   metrics: () => Record<string, unknown>
   spoolBudget: () => number
-  /** What is asked about workloads, from the controller. */
-  perform?: Perform
-  /** What is true of the workloads; `link.reportedChanged` is to be called when that changes. */
-  reported?: () => ReportedNow | null
+  /** Makes what keeps its workloads; a device without this has none. */
+  workloads?: (port: WorkloadsPort) => WorkloadKeeper
   /** The journal is broken, and cannot be gone on with. */
   damaged?: (error: unknown) => void
+}
+
+/** What keeps the workloads of a device gets from it. */
+export interface WorkloadsPort {
+  commits: GroupCommit
+  /** What the controller's clock shows; null while it has not said so. */
+  controllerTime: () => number | null
+  /** Sends a part of a log to whoever follows it; false while the connection does not keep up. */
+  show: (workload: string, chunk: Chunk) => boolean
+  /** What `statuses` gives is different now. */
+  changed: () => void
+}
+
+/** What a device needs of what keeps its workloads. */
+export interface WorkloadKeeper {
+  /** Takes up what an earlier daemon left; the runs that are its own. */
+  recover(): ReadonlySet<string>
+  /** What is reported; null for nothing at all. */
+  statuses(): WorkloadStatus[] | null
+  perform: Perform
+  /** What a task starts that names a workload; undefined if there is none of that name. */
+  work(payload: ProcessPayload): Work | undefined
+  shutdown(): Promise<void>
+  release(): void
 }
 
 /** A device over its journal, its runner and its bus: what a daemon is, and what a simulation runs by the dozen. */
@@ -94,6 +118,16 @@ export const createDeviceCore = (deps: DeviceCoreDeps) => {
     wake: () => link.wake(),
     isFlowing: () => link.isFlowing(),
     shelf,
+    work: (order) =>
+      order.payload.workload === undefined && order.payload.within === undefined
+        ? { payload: order.payload, env: {} }
+        : workloads?.work(order.payload),
+  })
+  const workloads = deps.workloads?.({
+    commits,
+    controllerTime: () => link.controllerTime(),
+    show: (workload, chunk) => link.show(workload, chunk),
+    changed: () => link.reportedChanged(),
   })
   const link = createLink({
     fleet: deps.fleet,
@@ -120,8 +154,11 @@ export const createDeviceCore = (deps: DeviceCoreDeps) => {
     cancels: supervisor.cancels,
     unwanted: supervisor.unwanted,
     acknowledged: supervisor.acknowledged,
-    perform: deps.perform ?? (async () => refused('not_supported', `device "${deps.name}" keeps no workloads`)),
-    reported: deps.reported ?? (() => null),
+    perform: workloads?.perform ?? (async () => refused('not_supported', `device "${deps.name}" keeps no workloads`)),
+    reported: () => {
+      const statuses = workloads?.statuses()
+      return statuses ? { seq: journal.nextReported(), revision: 0, workloads: statuses } : null
+    },
   })
 
   /** How much of its streams the controller has not acknowledged. */
@@ -133,7 +170,7 @@ export const createDeviceCore = (deps: DeviceCoreDeps) => {
   return {
     unacknowledged,
     start: async (): Promise<void> => {
-      supervisor.recover()
+      supervisor.recover(workloads?.recover() ?? new Set())
       await link.start()
     },
     supervisor,
@@ -142,7 +179,7 @@ export const createDeviceCore = (deps: DeviceCoreDeps) => {
     /** Everything this device runs ends, and is journalled. */
     shutdown: async (): Promise<void> => {
       link.leave()
-      await supervisor.shutdown()
+      await Promise.all([supervisor.shutdown(), workloads?.shutdown()])
       commits.flush()
     },
     /** Says that the device leaves. */
@@ -150,6 +187,7 @@ export const createDeviceCore = (deps: DeviceCoreDeps) => {
       recovery.close()
       link.close('shutdown')
       supervisor.release()
+      workloads?.release()
       shelf.release()
     },
     /** The daemon goes without a word and without touching what runs. */
@@ -157,6 +195,7 @@ export const createDeviceCore = (deps: DeviceCoreDeps) => {
       recovery.close()
       link.abandon()
       supervisor.release()
+      workloads?.release()
       shelf.release()
     },
   }

@@ -1,6 +1,6 @@
-import { mkdirSync, statfsSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { systemChance } from '../base/chance.ts'
-import { every, sleep, systemClock } from '../base/clock.ts'
+import { sleep, systemClock } from '../base/clock.ts'
 import { isDamage, suspect } from '../base/damage.ts'
 import type { Log } from '../base/log.ts'
 import { startLoopDelay } from '../base/loop-delay.ts'
@@ -10,6 +10,7 @@ import { devicePathsIn } from '../base/paths.ts'
 import { claimsIn } from '../base/token-claims.ts'
 import { version } from '../base/version.ts'
 import { deviceClientId } from '../schemas/client-ids.ts'
+import { accepted } from '../schemas/errors.ts'
 import { instant } from '../schemas/ids.ts'
 import { topicOf } from '../schemas/topics.ts'
 import { createDeviceCore } from './core.ts'
@@ -21,9 +22,14 @@ import { rehearse } from './logs/rehearsal.ts'
 import { openSegments } from './logs/segments.ts'
 import { deviceMetrics } from './metrics.ts'
 import { startRenewal } from './renewal.ts'
+import { watchRoom } from './room.ts'
+import { environmentOf } from './runners/command-line.ts'
 import { startProcessRunner } from './runners/process.ts'
 import { readBootId } from './runners/process-table.ts'
 import type { Pins } from './trust.ts'
+import { watchWallClock } from './wall-clock.ts'
+import { keepWorkloads } from './workloads/keeper.ts'
+import type { Surroundings } from './workloads/surroundings.ts'
 
 export interface DeviceOptions {
   name: string
@@ -42,15 +48,21 @@ export interface DeviceOptions {
   labels: Record<string, string>
   capacity: number
   spoolMb: number
+  /** What the logs of workloads may take. */
+  logMb: number
   metricsPort: number | undefined
   env: Readonly<Record<string, string | undefined>>
   log: Log
   /** The journal cannot be used any more: the daemon must be started again. */
   broken: () => void
+  /** Somebody on this machine wants everything ended, and the daemon with it. */
+  endForGood: () => void
 }
 
 /** How long a device that ends waits for its last results to be acknowledged; they are in its journal anyway. */
 const farewellMs = 1500
+/** So that the answer to who asked for it is out. */
+const shutdownAfterMs = 50
 
 /** Starts a device: its journal, its processes, its connection and its local socket. */
 export const startDevice = async (options: DeviceOptions) => {
@@ -85,15 +97,14 @@ export const startDevice = async (options: DeviceOptions) => {
   })
 
   const identity = openIdentity(paths.identity)
-  let budget = options.spoolMb * 1024 * 1024
-  const measureRoom = (): void => {
-    const { bavail, bsize } = statfsSync(options.folder)
-    budget = Math.min(options.spoolMb * 1024 * 1024, bavail * bsize * 0.05)
-  }
-  measureRoom()
-  const measuring = every(clock, 10_000, measureRoom)
+  const room = watchRoom({ folder: options.folder, spoolMb: options.spoolMb, logMb: options.logMb, clock, log })
 
   const facts = readHostFacts()
+  const labels = (): Record<string, string> => ({ ...facts, ...options.labels })
+  const surroundings: Surroundings = (own, payloadEnv) => environmentOf(options.env, own, { env: payloadEnv })
+  const wallClock = watchWallClock({ journal, clock })
+  const boot = readBootId()
+  let keeper: ReturnType<typeof keepWorkloads> | undefined
   const metrics = hostMetricsOf(options.folder)
   const damaged = (error: unknown): void => {
     suspect(paths.journal)
@@ -110,16 +121,23 @@ export const startDevice = async (options: DeviceOptions) => {
     clock,
     chance: systemChance,
     log,
-    boot: readBootId(),
+    boot,
     version,
     pinned: () => pinsOf(options.token(), options.controllerKey),
     identity,
     renewed: (sealed) => renewal.take(sealed),
     token: () => (options.tokenFile === undefined ? undefined : tokenInUse(options.token())),
-    labels: () => ({ ...facts, ...options.labels }),
+    labels,
     capacity: options.capacity,
     metrics,
-    spoolBudget: () => budget,
+    spoolBudget: room.spoolBudget,
+    workloads: (port) => {
+      keeper = keepWorkloads({
+        ...{ name, fleet, paths, journal, runner, room, wallClock, surroundings, labels, clock, log, port },
+        ...{ chance: systemChance, boot, env: options.env },
+      })
+      return keeper
+    },
     damaged,
   })
   const renewal = startRenewal({
@@ -148,24 +166,39 @@ export const startDevice = async (options: DeviceOptions) => {
       },
       delay,
     )
-  const metricsDoor = options.metricsPort === undefined ? undefined : await openMetricsDoor(options.metricsPort, renderMetrics)
-  const socket = await openLocalSocket(paths.socket, {
-    metrics: () => ({ text: renderMetrics() }),
-    status: () => ({
-      device: name,
-      fleet,
-      version,
-      ...(damage === null ? {} : { damage }),
-      pid: process.pid,
-      url: options.url,
-      ...core.link.status(),
-      ...(bus.isConnected() ? {} : { problem: bus.lastError() ?? null }),
-      capacity: options.capacity,
-      running: core.supervisor.runs(),
-      unacknowledged: core.unacknowledged(),
-      metrics: metrics(),
-    }),
+  const status = () => ({
+    device: name,
+    fleet,
+    version,
+    ...(damage === null ? {} : { damage }),
+    pid: process.pid,
+    url: options.url,
+    ...core.link.status(),
+    ...(bus.isConnected() ? {} : { problem: bus.lastError() ?? null }),
+    capacity: options.capacity,
+    running: core.supervisor.runs(),
+    workloads: keeper?.workloads.live.size ?? 0,
+    ...(room.refusal() === undefined ? {} : { takes_nothing_new: room.refusal() }),
+    unacknowledged: core.unacknowledged(),
+    metrics: metrics(),
   })
+  const metricsDoor = options.metricsPort === undefined ? undefined : await openMetricsDoor(options.metricsPort, renderMetrics)
+  if (!keeper) throw new Error('The core has not asked for what keeps its workloads')
+  const { requests, workloads, follow } = keeper
+  const socket = await openLocalSocket(
+    paths.socket,
+    {
+      ...requests,
+      reload: ({ dry_run }) => requests.reload({}, dry_run),
+      metrics: () => accepted({ text: renderMetrics() }),
+      status: () => accepted(status()),
+      shutdown: () => {
+        clock.after(shutdownAfterMs, options.endForGood)
+        return accepted({ device: name, pid: process.pid, workloads: workloads.live.size })
+      },
+    },
+    follow,
+  )
   rehearse(segments, clock)
   // It works without a controller: whatever is left is taken up before there is a connection.
   core.start().catch((error: unknown) => {
@@ -174,7 +207,8 @@ export const startDevice = async (options: DeviceOptions) => {
   })
 
   const end = async (): Promise<void> => {
-    measuring.cancel()
+    room.close()
+    wallClock.close()
     renewal.close()
     await delay.close()
     await metricsDoor?.close()
@@ -182,6 +216,7 @@ export const startDevice = async (options: DeviceOptions) => {
     await bus.close()
     await runner.close()
     segments.close()
+    keeper?.close()
     journal.close()
   }
   return {

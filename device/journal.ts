@@ -5,6 +5,7 @@ import { openDatabase } from '../base/database.ts'
 import type { RunChange, RunOrder } from '../schemas/exchange.ts'
 import first from './migrations/001.sql'
 import spool from './migrations/002.sql'
+import workloads from './migrations/003.sql'
 
 export type StopReason = 'cancelled' | 'timed_out' | 'given_up' | 'superseded' | 'shutdown'
 
@@ -41,9 +42,13 @@ export interface JournalRecord {
 /** The orders of a run; they were checked when they came. */
 export const ordersOf = (run: JournalRun): RunOrder => JSON.parse(run.orders) as RunOrder // stored from a RunOrder
 
+/** So many numbers of reports are stored at a time. */
+const reportedBlock = 1000
+
 export const journalMigrations = [
   { number: 1, sql: first },
   { number: 2, sql: spool },
+  { number: 3, sql: workloads },
 ]
 
 export const openJournal = (file: string) => createJournal(openDatabase(file, journalMigrations, { exclusive: true }))
@@ -101,6 +106,7 @@ export const createJournal = (db: Db) => {
     setMeta.run('session', '0')
   }
   const id = meta('journal') ?? ''
+  let reported = number('reported')
   const streams = new Map<string, { last: number; acked: number }>()
   const stream = (name: string): { last: number; acked: number } => {
     let known = streams.get(name)
@@ -145,6 +151,16 @@ export const createJournal = (db: Db) => {
     setHeardMono: (mono: number): void => {
       setMeta.run('heard_mono', String(mono))
     },
+
+    /** A number that rises with every call, also through restarts: a block of them is stored before any of it is used. */
+    nextReported: (): number => {
+      reported++
+      if (reported % reportedBlock === 1) setMeta.run('reported', String(reported + reportedBlock))
+      return reported
+    },
+    /** The latest time that was seen on a wall clock that was trusted. */
+    clockSeen: (): number | null => (meta('clock_seen') === undefined ? null : number('clock_seen')),
+    setClockSeen: (at: number): void => void setMeta.run('clock_seen', String(at)),
 
     run: (runId: string): JournalRun | undefined => getRun.get(runId),
     insertRun: (run: JournalRun): void => {

@@ -264,9 +264,13 @@ export const createLink = (deps: LinkDeps) => {
     startOver: sayHelloSoon,
     /** New records are in the journal. */
     wake: (): void => sender.pump(),
+    /** Sends a part of a workload's log to whoever follows it; false while the connection does not keep up. */
+    show: sender.show,
     /** What `reported` gives has changed: it is told at once, or with what else changes within a second. */
     reportedChanged: reporting.changed,
     controllerNow,
+    /** What the controller's clock shows; null while it has not said so. */
+    controllerTime: (): number | null => (controllerTime ? controllerNow() : null),
     /** Thumbprints of the controller keys that are believed. */
     trusted: trust.kids,
     isWelcomed: (): boolean => welcomedEpoch !== null,

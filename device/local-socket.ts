@@ -1,19 +1,33 @@
 import { existsSync, unlinkSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
 import { socketPathOf } from '../base/local-socket-path.ts'
+import { type Outcome, refused } from '../schemas/errors.ts'
+import { nearest, refusalOf } from '../schemas/faults.ts'
+import {
+  isLocalRequest,
+  type LocalRequest,
+  type LocalRequestInput,
+  localRequestNames,
+  localRequests,
+} from '../schemas/local-requests.ts'
 
-/** What the device tells those who are on the same machine, by command. */
-export type LocalAnswers = Record<string, () => unknown>
+/** What answers those who are on the same machine; a refusal is a value. */
+export type LocalAnswers = {
+  [R in Exclude<LocalRequest, 'follow'>]: (input: LocalRequestInput<R>) => Outcome<unknown> | Promise<Outcome<unknown>>
+}
+/** Gives parts until the signal says that nobody listens any more; or a refusal. */
+export type LocalFollow = (input: LocalRequestInput<'follow'>, signal: AbortSignal) => AsyncGenerator<unknown, Outcome<unknown>>
 
 const maxLineBytes = 64 * 1024
 
 /**
- * Opens the socket by which the machine's own people talk to the device, controller or not: a JSON object a line, `{"command":
- * "status"}`, answered by a line `{ok, output | error}`. Who may use it is decided by the folder's mode.
+ * Opens the socket by which the machine's own people talk to the device, controller or not (schemas/local-requests.ts). Who may
+ * use it is decided by the folder's mode.
  */
 export const openLocalSocket = async (
   wanted: string,
   answers: LocalAnswers,
+  follow: LocalFollow,
 ): Promise<{ path: string; close(): Promise<void> }> => {
   const path = socketPathOf(wanted)
   // The journal's lock says that no other daemon of this device lives: what is there is left over.
@@ -21,19 +35,43 @@ export const openLocalSocket = async (
   const sockets = new Set<Socket>()
   const server = createServer((socket) => {
     sockets.add(socket)
-    socket.setEncoding('utf8')
+    const gone = new AbortController()
     let text = ''
+    // One after the other: the answers come in the order of the questions.
+    let turn: Promise<void> = Promise.resolve()
+    socket.setEncoding('utf8')
     socket.on('data', (part: string) => {
       text += part
       if (text.length > maxLineBytes) return void socket.destroy()
       for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n')) {
-        socket.write(`${JSON.stringify(answer(answers, text.slice(0, end)))}\n`)
+        const line = text.slice(0, end)
         text = text.slice(end + 1)
+        turn = turn.then(() => reply(socket, line, gone.signal))
       }
     })
     socket.on('error', () => socket.destroy())
-    socket.on('close', () => sockets.delete(socket))
+    socket.on('close', () => {
+      gone.abort()
+      sockets.delete(socket)
+    })
   })
+
+  const reply = async (socket: Socket, line: string, signal: AbortSignal): Promise<void> => {
+    const say = (value: unknown): boolean => socket.writable && socket.write(`${JSON.stringify(value)}\n`)
+    try {
+      const read = readQuestion(line)
+      if (!read.ok) return void say(read)
+      if (read.name !== 'follow') return void say(await ask(answers, read.name, read.input))
+      const parts = follow(read.input as LocalRequestInput<'follow'>, signal) // read by the schema of this very name
+      for (let next = await parts.next(); ; next = await parts.next()) {
+        if (next.done) return void say(next.value)
+        if (!say({ part: next.value })) await drained(socket, signal)
+      }
+    } catch (error) {
+      say(refused('internal', error instanceof Error ? error.message : String(error)))
+    }
+  }
+
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(path, resolve)
@@ -48,20 +86,35 @@ export const openLocalSocket = async (
   }
 }
 
-const answer = (answers: LocalAnswers, line: string): unknown => {
-  try {
-    const asked = JSON.parse(line) as { command?: unknown } // only its command is looked at, and that is checked
-    const give = typeof asked?.command === 'string' && Object.hasOwn(answers, asked.command) ? answers[asked.command] : undefined
-    if (!give)
-      return { ok: false, error: { code: 'unknown_operation', message: `commands are ${Object.keys(answers).join(', ')}` } }
-    return { ok: true, output: give() }
-  } catch (error) {
-    return {
-      ok: false,
-      error: {
-        code: 'invalid',
-        message: `a command is a JSON object on one line: ${error instanceof Error ? error.message : ''}`,
-      },
+const ask = (answers: LocalAnswers, name: Exclude<LocalRequest, 'follow'>, input: unknown) => answers[name](input as never) // read by the schema of the same name
+
+const drained = (socket: Socket, signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted || !socket.writableNeedDrain) return resolve()
+    const done = (): void => {
+      socket.off('drain', done)
+      signal.removeEventListener('abort', done)
+      resolve()
     }
+    socket.once('drain', done)
+    signal.addEventListener('abort', done)
+  })
+
+type Question = { ok: true; name: LocalRequest; input: unknown } | ReturnType<typeof refused>
+
+const readQuestion = (line: string): Question => {
+  let asked: unknown
+  try {
+    asked = JSON.parse(line)
+  } catch (error) {
+    return refused('invalid', `a command is a JSON object on one line: ${error instanceof Error ? error.message : ''}`)
   }
+  const { command: name, ...input } = typeof asked === 'object' && asked !== null ? (asked as Record<string, unknown>) : {} // any object
+  if (typeof name !== 'string' || !isLocalRequest(name)) {
+    const near = typeof name === 'string' ? nearest(name, localRequestNames) : undefined
+    const hint = near ? `did you mean "${near}"?` : `commands are ${localRequestNames.join(', ')}`
+    return refused('unknown_operation', `there is no command ${JSON.stringify(name) ?? '(none)'}; ${hint}`)
+  }
+  const read = localRequests[name].safeParse(input, { reportInput: true })
+  return read.success ? { ok: true, name, input: read.data } : refusalOf(name, read.error, Object.keys(localRequests[name].shape))
 }

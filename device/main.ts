@@ -48,10 +48,12 @@ if (process.argv[2] === 'join') {
       labels: config.labels,
       capacity: config.capacity,
       spoolMb: config.spool_mb,
+      logMb: config.log_mb,
       metricsPort: config.metrics_port,
       env: process.env,
       log,
       broken: () => process.exit(1),
+      endForGood: () => process.kill(process.pid, 'SIGTERM'),
     })
     tellParent({ kind: 'ready' })
     return {

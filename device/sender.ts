@@ -196,6 +196,13 @@ export const createSender = ({ fleet, device, bus, journal, shelf, clock, boot, 
       }
       pump()
     },
+    /** Sends a part of a log that is kept here and followed elsewhere; false while that has to wait for something else. */
+    show: (source: string, { body, ...covered }: Chunk): boolean => {
+      if (!isOpen || bus.backlogBytes() > backlogLimitBytes) return false
+      const head = JSON.stringify({ journal: journal.id, source, ...covered })
+      bus.publish(topicOf(fleet, 'deviceLog', { device, source }), `${head.slice(0, -1)},"records":${body}}`, { qos: 1 })
+      return true
+    },
     pause: (): void => {
       isOpen = false
       timer?.cancel()

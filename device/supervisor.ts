@@ -10,7 +10,7 @@ import { createLogFlow } from './log-flow.ts'
 import type { Shelf } from './logs/shelf.ts'
 import { endOfRun } from './run-end.ts'
 import { changeOf, countsOf, logOf, newRow } from './run-rows.ts'
-import type { RunEnd, Runner, RunWatcher } from './runner.ts'
+import type { RunEnd, RunHandle, Runner, RunWatcher, StartOrder } from './runner.ts'
 import { createSettlement } from './settlement.ts'
 import { createStopping } from './stopping.ts'
 
@@ -29,7 +29,12 @@ export interface SupervisorDeps {
   /** New records wait to be sent. */
   wake: () => void
   isFlowing: () => boolean
+  /** What is to be started for an order that names a workload of this device; undefined if there is none of that name. */
+  work: (order: RunOrder) => Work | undefined
 }
+
+/** What a run starts, beside what is the same for all. */
+export type Work = Pick<StartOrder, 'payload' | 'env' | 'setup'>
 
 /** How long an ended run is remembered, so that no late command starts it again: far longer than any command lives. */
 const rememberMs = 24 * 3600 * 1000
@@ -69,15 +74,20 @@ export const createSupervisor = (deps: SupervisorDeps) => {
   }
 
   const start = (one: Live, mayBegin: boolean): void => {
-    const { row, orders } = one
+    const { row } = one
     const watcher = watch(one)
     // What is not to begin any more is adopted: that claims it, so that nothing can start it.
     one.handle =
-      mayBegin && row.stop_for === null
-        ? runner.start({ run: row.run_id, payload: orders.payload, env: envOf(row) }, watcher)
-        : runner.adopt({ run: row.run_id, boot: row.boot }, watcher)
+      mayBegin && row.stop_for === null ? begun(one, watcher) : runner.adopt({ run: row.run_id, boot: row.boot }, watcher)
     if (row.stop_for !== null) signal(one)
     else if (isShuttingDown) stop(one, 'shutdown')
+  }
+
+  /** A workload may have gone since its order was accepted: then there is nothing to start, which the runner is to say. */
+  const begun = ({ row, orders }: Live, watcher: RunWatcher): RunHandle => {
+    const work = deps.work(orders)
+    if (!work) return runner.adopt({ run: row.run_id, boot: deps.boot }, watcher)
+    return runner.start({ run: row.run_id, ...work, env: { ...work.env, ...envOf(row) } }, watcher)
   }
 
   /** Nothing of it has begun, because the disk is full: it is accepted, so it begins when there is room. */
@@ -165,14 +175,14 @@ export const createSupervisor = (deps: SupervisorDeps) => {
   })
 
   return {
-    /** Takes up what an earlier daemon left: what ran is adopted, what was only accepted is started. */
-    recover: (): void => {
+    /** Takes up what an earlier daemon left: what ran is adopted, what was only accepted is started. `others` are runs that are not of tasks. */
+    recover: (others: ReadonlySet<string>): void => {
       const open = journal.openRuns()
       shelf.recover((run) => {
         const row = journal.run(run)
         return row && (row.done === 1 ? null : (ordersOf(row).options ?? {}))
       })
-      const known = new Set(open.map((row) => row.run_id))
+      const known = new Set([...others, ...open.map((row) => row.run_id)])
       for (const left of runner.leftovers()) {
         if (known.has(left)) continue
         // Of a memory that is gone, or acknowledged long ago: it may not go on unseen.
@@ -201,18 +211,19 @@ export const createSupervisor = (deps: SupervisorDeps) => {
               continue
             }
             const isLate = order.start_before !== undefined && Date.parse(order.start_before) <= deps.controllerNow()
+            const isRefused = isLate || deps.work(order) === undefined
             const row = newRow({
               run: order.run,
               order,
-              state: isLate ? 'rejected' : 'accepted',
+              state: isRefused ? 'rejected' : 'accepted',
               boot: deps.boot,
               now: deps.controllerNow(),
               heardMono: sentMono - (order.silent_seconds ?? 0) * 1000,
             })
-            const result = isLate ? { reason: 'expired' } : {}
+            const result = isLate ? { reason: 'expired' } : isRefused ? { reason: 'no_such_workload' } : {}
             journal.insertRun({ ...row, result: JSON.stringify(result) })
             const seq = journal.appendChange(changeOf(row, deps.controllerNow(), result))
-            if (isLate) settlement.ended(row.run_id, seq)
+            if (isRefused) settlement.ended(row.run_id, seq)
             else begun.push(row)
           }
         })

@@ -24,6 +24,13 @@ export const readSegment = (segments: Segments, name: SegmentName, position: num
   return at
 }
 
+/** How things stood at the beginning of a segment; undefined if that cannot be read. */
+export const headOf = (segments: Segments, name: SegmentName): LogState | undefined => {
+  const head: Frame[] = []
+  readSegment(segments, name, 0, (frame) => head.length < 1 && head.push(frame))
+  return head[0]?.kind === 'state' ? head[0].state : undefined
+}
+
 /**
  * What an earlier daemon has left of a log, and where it stands. Of the newest segment the last frame may be torn by a kill, and anything
  * by the disk: it is kept up to there, and `lost` says what was behind it. In an older one that shows when it is read.

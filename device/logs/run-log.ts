@@ -4,7 +4,7 @@ import { type Options, optionDefaults } from '../../schemas/task.ts'
 import type { Chunk } from './encoder.ts'
 import { encodeFrame, type Frame } from './frames.ts'
 import { createLogReading } from './log-reading.ts'
-import { recoverSegments, type SpoolSegment } from './log-segments.ts'
+import { headOf, recoverSegments, type SpoolSegment } from './log-segments.ts'
 import { createNumbering, type LogLimits, type LogState } from './numbering.ts'
 import type { Segment, Segments } from './segments.ts'
 import { gapOf } from './shedding.ts'
@@ -269,6 +269,22 @@ export const openRunLog = (deps: RunLogDeps) => {
       spool = spool.slice(1)
       forgetReadings()
       return oldest.size
+    },
+    /** Removes the oldest segment, whoever has it or not, if there is a newer one. Says how many bytes that freed. */
+    dropOldest: (): number => {
+      const [oldest, next] = spool
+      if (!oldest || !next) return 0
+      segments.remove({ run, index: oldest.index })
+      spool = spool.slice(1)
+      forgetReadings()
+      return oldest.size
+    },
+    /** The number before the first record of each segment. */
+    marks: (): number[] => spool.map((one) => one.first),
+    /** What all had come to before the first record that is still here. */
+    before: (): Pick<LogState, 'seq' | 'lines' | 'bytes'> => {
+      const [oldest] = spool
+      return (oldest && headOf(segments, { run, index: oldest.index })) ?? { seq: 0, lines: 0, bytes: 0 }
     },
     /** Drops the oldest part; one record in its place counts what is gone. Says how many bytes that freed. */
     shed: (): number => {

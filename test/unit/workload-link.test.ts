@@ -44,8 +44,14 @@ const startDevice = async (perform?: Perform) => {
     capacity: 2,
     metrics: () => ({}),
     spoolBudget: () => 1e9,
-    reported: () => (state.seq === 0 ? null : { seq: state.seq, revision: 0, workloads: state.workloads }),
-    ...(perform ? { perform } : {}),
+    workloads: () => ({
+      recover: () => new Set(),
+      statuses: () => (state.seq === 0 ? null : state.workloads),
+      perform: perform ?? (async () => refused('not_supported', 'it does nothing')),
+      work: () => undefined,
+      shutdown: async () => undefined,
+      release: () => undefined,
+    }),
   })
   await core.start()
   await desk.advance(1000)
@@ -82,7 +88,7 @@ describe('between the controller and the link of a device', () => {
     expect(told()).toHaveLength(3)
     const last = desk.wire.retained.get('skein/v1/default/device/d1/reported')
     expect(Reported.parse(JSON.parse(Buffer.from(last ?? '').toString()))).toMatchObject({
-      seq: 6,
+      seq: 3,
       workloads: [{ run_count: 9 }],
     })
   })

@@ -1,0 +1,31 @@
+import type { FieldFault } from '../../schemas/errors.ts'
+
+/** What is wrong with a file, or with a field in it. */
+export interface FileFault extends FieldFault {
+  file: string
+  /** From 1; null where it is about the file as a whole. */
+  line: number | null
+}
+
+export interface SourceFile {
+  path: string
+  text: string
+}
+
+/** So large may a file be, and what its templates make of it. */
+export const maxFileBytes = 256 * 1024
+
+/** The field that a fault of the whole file is put under. */
+export const wholeFile = '(file)'
+
+export const tooLarge = (bytes: number): { code: string; message: string } => ({
+  code: 'too_large',
+  message: `has ${bytes} bytes, more than ${maxFileBytes}`,
+})
+
+/** The line of a place in a text, from 1. */
+export const lineAt = (text: string, offset: number): number => {
+  let line = 1
+  for (let at = text.indexOf('\n'); at !== -1 && at < offset; at = text.indexOf('\n', at + 1)) line++
+  return line
+}

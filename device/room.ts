@@ -1,0 +1,47 @@
+import { statfsSync } from 'node:fs'
+import { type Clock, every } from '../base/clock.ts'
+import type { Log } from '../base/log.ts'
+
+export interface RoomDeps {
+  folder: string
+  spoolMb: number
+  logMb: number
+  clock: Clock
+  log: Log
+}
+
+const mb = 1024 * 1024
+/** Spools of tasks take so much of what is free at most. */
+const spoolShare = 0.05
+const measureMs = 5000
+
+/** How much may be kept on the disk of a device, and whether there is room for anything new. */
+export const watchRoom = ({ folder, spoolMb, logMb, clock, log }: RoomDeps) => {
+  let free = 0
+  let reserve = 0
+  let isLow = false
+
+  const measure = (): void => {
+    const { bavail, blocks, bsize } = statfsSync(folder)
+    free = bavail * bsize
+    // What the journal and the next change need: a twentieth of a small disk, of a large one no more than 64 MB.
+    reserve = Math.min(blocks * bsize * 0.05, 64 * mb)
+    const wasLow = isLow
+    // Not back and forth at the edge.
+    isLow = free < (wasLow ? 1.5 * reserve : reserve)
+    if (isLow !== wasLow)
+      log.warn({ free_bytes: free }, isLow ? 'the disk is nearly full: nothing new is taken' : 'there is room again')
+  }
+  measure()
+  const measuring = every(clock, measureMs, measure)
+
+  return {
+    spoolBudget: (): number => Math.min(spoolMb * mb, free * spoolShare),
+    /** For the logs of workloads, which take so much now: they leave the reserve alone. */
+    logBudget: (taken: number): number => Math.min(logMb * mb, Math.max(0, taken + free - 2 * reserve)),
+    /** Why nothing new is taken; undefined if it is. */
+    refusal: (): string | undefined => (isLow ? `disk_full: only ${Math.floor(free / 1024)} KiB are free` : undefined),
+    close: (): void => measuring.cancel(),
+  }
+}
+export type Room = ReturnType<typeof watchRoom>

@@ -1,0 +1,59 @@
+import { createHash } from 'node:crypto'
+import { dirname } from 'node:path'
+import type { WorkloadSpec } from '../../schemas/workload.ts'
+import type { WorkloadRow } from './workload-rows.ts'
+
+/** A workload as it was read from a file. */
+export interface FoundWorkload {
+  spec: WorkloadSpec
+  file: string
+}
+
+/** What becomes of each workload, by name. */
+export interface ApplyPlan {
+  added: FoundWorkload[]
+  /** What runs has changed. */
+  changed: FoundWorkload[]
+  /** Only what people see of it has changed, or where it was read: nothing is started again. */
+  relabelled: FoundWorkload[]
+  unchanged: string[]
+  removed: string[]
+}
+
+export type Planned = { ok: true; plan: ApplyPlan } | { ok: false; taken: { name: string; file: string; by: string }[] }
+
+/**
+ * Decides what applying `found` changes. What was read below the roots before, and is not there any more, goes; what came from elsewhere is
+ * left alone, and a name that it has is refused.
+ */
+export const planApply = (rows: readonly WorkloadRow[], found: readonly FoundWorkload[], roots: readonly string[]): Planned => {
+  const isOurs = (row: WorkloadRow): boolean => row.origin === 'local' && row.file !== null && isBelow(row.file, roots)
+  const byName = new Map(rows.map((row) => [row.name, row]))
+  const taken = found.flatMap(({ spec, file }) => {
+    const row = byName.get(spec.name)
+    if (!row || isOurs(row)) return []
+    return [{ name: spec.name, file, by: row.origin === 'local' ? (row.file ?? 'local') : `release ${row.origin}` }]
+  })
+  if (taken.length > 0) return { ok: false, taken }
+  const plan: ApplyPlan = { added: [], changed: [], relabelled: [], unchanged: [], removed: [] }
+  for (const one of found) {
+    const row = byName.get(one.spec.name)
+    if (!row) plan.added.push(one)
+    else if (row.digest !== digestOf(one)) plan.changed.push(one)
+    else if (row.spec !== JSON.stringify(one.spec) || row.file !== one.file) plan.relabelled.push(one)
+    else plan.unchanged.push(row.name)
+  }
+  const names = new Set(found.map(({ spec }) => spec.name))
+  plan.removed = rows.filter((row) => isOurs(row) && !names.has(row.name)).map((row) => row.name)
+  return { ok: true, plan }
+}
+
+/** Names what a workload runs: tags and version are for people. Relative paths begin at the folder of its file. */
+export const digestOf = ({ spec: { tags: _tags, version: _version, ...rest }, file }: FoundWorkload): string =>
+  createHash('sha256')
+    .update(JSON.stringify([rest, dirname(file)]))
+    .digest('hex')
+
+/** Whether a file is one of these, or lies below one of these. */
+export const isBelow = (file: string, roots: readonly string[]): boolean =>
+  roots.some((root) => file === root || file.startsWith(root.endsWith('/') ? root : `${root}/`))

@@ -1,0 +1,85 @@
+import type { Chance } from '../../base/chance.ts'
+import type { Clock } from '../../base/clock.ts'
+import type { Log } from '../../base/log.ts'
+import type { devicePathsIn } from '../../base/paths.ts'
+import type { WorkloadKeeper, WorkloadsPort } from '../core.ts'
+import type { Journal } from '../journal.ts'
+import type { LocalFollow } from '../local-socket.ts'
+import { openSegments } from '../logs/segments.ts'
+import type { Room } from '../room.ts'
+import type { Runner } from '../runner.ts'
+import type { WallClock } from '../wall-clock.ts'
+import { createBells, followLog } from './logs/following.ts'
+import { readFound } from './reading.ts'
+import { createRequests } from './requests.ts'
+import { setupOf } from './start-order.ts'
+import type { Surroundings } from './surroundings.ts'
+import { createWorkloads } from './workloads.ts'
+
+export interface KeeperDeps {
+  name: string
+  fleet: string
+  paths: ReturnType<typeof devicePathsIn>
+  journal: Journal
+  runner: Runner
+  room: Room
+  wallClock: WallClock
+  surroundings: Surroundings
+  labels: () => Record<string, string>
+  /** The daemon's own, for templates. */
+  env: Readonly<Record<string, string | undefined>>
+  clock: Clock
+  chance: Chance
+  log: Log
+  boot: string
+  port: WorkloadsPort
+}
+
+/** The workloads of a real device: with its disk, its clock and its doors. */
+export const keepWorkloads = (deps: KeeperDeps) => {
+  const { name, fleet, paths, runner, room, port } = deps
+  const segments = openSegments(paths.logs)
+  const bells = createBells()
+  const workloads = createWorkloads({
+    device: name,
+    fleet,
+    folder: paths.workloads,
+    outputs: paths.outputs,
+    db: deps.journal.db,
+    commits: port.commits,
+    runner,
+    segments,
+    clock: deps.clock,
+    chance: deps.chance,
+    log: deps.log,
+    boot: deps.boot,
+    timezone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+    trust: () => deps.wallClock.trust(port.controllerTime()),
+    surroundings: deps.surroundings,
+    logBudget: () => room.logBudget(workloads.logs.bytes()),
+    publish: port.show,
+    changed: port.changed,
+    logged: bells.ring,
+  })
+  const requests = createRequests({
+    workloads,
+    read: (given) => readFound(given, { env: deps.env, device: { name, labels: deps.labels() } }),
+    refuses: room.refusal,
+    lacks: ({ spec, file }) =>
+      runner.lacks(setupOf(spec, { fleet, device: name, folder: paths.workloads, file, output: paths.outputs })),
+    surroundings: deps.surroundings,
+  })
+  const follow: LocalFollow = (question, signal) => followLog(workloads.live, bells, question, signal)
+  return {
+    workloads,
+    requests,
+    follow,
+    recover: workloads.recover,
+    statuses: workloads.statuses,
+    perform: async (request, input) => requests[request](input as never), // read by the schema of the same name
+    work: workloads.work,
+    shutdown: workloads.shutdown,
+    release: workloads.release,
+    close: () => segments.close(),
+  } satisfies WorkloadKeeper & Record<string, unknown>
+}

@@ -1,0 +1,18 @@
+import { listWorkloadFiles } from '../../base/workload-files/list.ts'
+import { type ReadContext, readWorkloadFiles } from '../../base/workload-files/read.ts'
+import type { ReadFiles } from './requests.ts'
+
+/** Reads files and folders of this machine, with their templates filled in for this device. */
+export const readFound = (paths: readonly string[], { env, device }: ReadContext): ReturnType<ReadFiles> => {
+  const listed = paths.map(listWorkloadFiles)
+  const faults = listed.flatMap((one) => (one.ok ? [] : one.faults))
+  if (faults.length > 0) return { ok: false, faults }
+  const files = new Map(listed.flatMap((one) => (one.ok ? one.files : [])).map((file) => [file.path, file]))
+  const read = readWorkloadFiles([...files.values()], { env: withoutOurOwn(env), device })
+  if (!read.ok) return read
+  return { ok: true, found: read.workloads.map(({ spec, file }) => ({ spec, file })), roots: [...paths] }
+}
+
+/** What is set for Skein itself, tokens among it, is nothing for a template. */
+const withoutOurOwn = (env: ReadContext['env']): ReadContext['env'] =>
+  Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('SKEIN_')))

@@ -1,0 +1,136 @@
+import { resolve } from 'node:path'
+import { accepted, type FieldFault, type Outcome, refused } from '../../schemas/errors.ts'
+import { nearest } from '../../schemas/faults.ts'
+import type { WorkloadRequestInput } from '../../schemas/workload-requests.ts'
+import type { ReloadDiff, WorkloadRun } from '../../schemas/workload-status.ts'
+import type { ApplyPlan, FoundWorkload } from './apply-plan.ts'
+import type { LiveWorkload } from './live-workload.ts'
+import { shownRun, statusOf } from './status.ts'
+import { cwdAndWordsOf, type Surroundings } from './surroundings.ts'
+import type { Workloads } from './workloads.ts'
+
+/** Workloads as files say they are; or what is wrong with the files. */
+export type ReadFiles = (
+  paths: readonly string[],
+) => { ok: true; found: FoundWorkload[]; roots: string[] } | { ok: false; faults: FileFault[] }
+export type FileFault = FieldFault & { file: string; line: number | null }
+
+export interface RequestsDeps {
+  workloads: Workloads
+  read: ReadFiles
+  /** Why this device takes nothing new now; undefined if it does. */
+  refuses: () => string | undefined
+  /** What of a workload this device cannot enforce. */
+  lacks: (found: FoundWorkload) => string | undefined
+  surroundings: Surroundings
+}
+
+/** How long an answer waits for a workload to have started or stopped; after that it tells how far it is. */
+const answerWithinMs = 8000
+
+/** What people and the controller ask about the workloads of this device. A refusal is a value. */
+export const createRequests = ({ workloads, read, refuses, lacks, surroundings }: RequestsDeps) => {
+  const withWorkload = async (name: string, use: (one: LiveWorkload) => Promise<Outcome<unknown>>): Promise<Outcome<unknown>> => {
+    const one = workloads.live.get(name)
+    if (one && !one.isRemoved) return use(one)
+    const near = nearest(name, [...workloads.live.keys()])
+    const message = `this device has no workload "${name}"${near ? `, did you mean "${near}"?` : ''}`
+    return refused('not_found', message, [{ field: 'workload', code: 'not_found', message: 'names no workload of this device' }])
+  }
+  const shown = (one: LiveWorkload): Outcome<unknown> => accepted(statusOf(one))
+
+  const apply = async (paths: readonly string[], isDry: boolean): Promise<Outcome<ReloadDiff>> => {
+    const files = read(paths)
+    if (!files.ok) return refusedFiles(files.faults)
+    const planned = workloads.plan(files.found, files.roots)
+    if (!planned.ok)
+      return refusedFiles(
+        planned.taken.map(({ name, file, by }) => ({
+          ...{ file, line: null, field: 'name', code: 'taken' },
+          message: `"${name}" is the name of a workload of ${by}; delete that first: skein local delete ${name}`,
+        })),
+      )
+    const { plan } = planned
+    const cannot = [...plan.added, ...plan.changed].flatMap((found) => {
+      const lack = lacks(found)
+      return lack === undefined
+        ? []
+        : [{ file: found.file, line: null, field: found.spec.name, code: 'not_enforceable', message: lack }]
+    })
+    if (cannot.length > 0) return refusedFiles(cannot)
+    const why = refuses()
+    if (why !== undefined) return refused('unavailable', `this device takes nothing new: ${why}`)
+    const diff = diffOf(plan, (name) => workloads.live.get(name)?.row.is_wanted === 0)
+    if (!isDry) await workloads.apply(plan, files.roots)
+    return accepted(diff)
+  }
+
+  return {
+    list: async (): Promise<Outcome<unknown>> => accepted({ workloads: workloads.statuses() }),
+    get: ({ workload, history = 10 }: { workload: string; history?: number }): Promise<Outcome<unknown>> =>
+      withWorkload(workload, async (one) => {
+        const runs: WorkloadRun[] = workloads.rows.history(workload, history).map(shownRun)
+        return accepted({ ...statusOf(one), spec: one.spec, file: one.row.file, runs })
+      }),
+    start: ({ workload }: WorkloadRequestInput<'start'>) =>
+      withWorkload(workload, async (one) => {
+        if (one.spec.prompt !== undefined) return refused('not_supported', 'agents are not run by this version')
+        await workloads.start(one)
+        return shown(one)
+      }),
+    stop: ({ workload }: WorkloadRequestInput<'stop'>) =>
+      withWorkload(workload, async (one) => {
+        await workloads.stop(one)
+        await workloads.settled(one, answerWithinMs)
+        return shown(one)
+      }),
+    restart: ({ workload }: WorkloadRequestInput<'restart'>) =>
+      withWorkload(workload, async (one) => {
+        await workloads.restart(one)
+        await workloads.settled(one, answerWithinMs)
+        return shown(one)
+      }),
+    apply: ({ paths, dry_run = false }: { paths: string[]; dry_run?: boolean }) =>
+      apply(
+        paths.map((path) => resolve(path)),
+        dry_run,
+      ),
+    reload: (_: WorkloadRequestInput<'reload'>, isDry = false) => apply(workloads.rows.sources(), isDry),
+    delete: ({ workload }: { workload: string }) =>
+      withWorkload(workload, async (one) => {
+        if (one.row.origin !== 'local')
+          return refused('conflict', `"${workload}" belongs to release ${one.row.origin}; a deployment removes it`)
+        workloads.remove(one)
+        await workloads.settled(one, answerWithinMs)
+        return accepted({ workload, removed: true, runs_on: one.run !== null })
+      }),
+    logs: ({ workload, follow_seconds, ...question }: WorkloadRequestInput<'logs'>) =>
+      withWorkload(workload, async (one) => {
+        if (follow_seconds !== undefined) workloads.logs.follow(workload, follow_seconds)
+        return accepted({ workload, ...(await one.log.page(question)) })
+      }),
+    env: ({ workload }: { workload: string }) =>
+      withWorkload(workload, async (one) => accepted(cwdAndWordsOf(one, surroundings))),
+  }
+}
+export type Requests = ReturnType<typeof createRequests>
+
+const refusedFiles = (faults: FileFault[]): { ok: false; error: ReturnType<typeof refused>['error'] } => {
+  const [first] = faults
+  const more = faults.length > 1 ? ` (and ${faults.length - 1} more)` : ''
+  const where = first ? `${first.file}${first.line === null ? '' : `:${first.line}`}: ${first.field}: ` : ''
+  return refused('invalid', `Cannot apply: ${where}${first?.message ?? 'the files are not valid'}${more}`, faults)
+}
+
+const diffOf = (plan: ApplyPlan, isStopped: (name: string) => boolean): ReloadDiff => {
+  const names = (found: readonly FoundWorkload[]): string[] => found.map(({ spec }) => spec.name)
+  const changed = names(plan.changed)
+  return {
+    added: names(plan.added),
+    removed: plan.removed,
+    restarted: changed.filter((name) => !isStopped(name)),
+    unchanged: plan.unchanged,
+    // Taken in, with nothing to be started again: it was stopped by hand, or only its tags or version are others.
+    updated: [...changed.filter(isStopped), ...names(plan.relabelled)],
+  }
+}

@@ -1,0 +1,276 @@
+import type { Chance } from '../../base/chance.ts'
+import { type Clock, sleep } from '../../base/clock.ts'
+import type { GroupCommit } from '../../base/group-commit.ts'
+import type { Log } from '../../base/log.ts'
+import type { RunEnd, Runner, RunWatcher } from '../runner.ts'
+import { decideNext } from './deciding.ts'
+import type { CurrentRun, LiveWorkload } from './live-workload.ts'
+import { outcomeOf } from './outcome.ts'
+import { prepareFolder, startOrderOf } from './start-order.ts'
+import type { RunCause, WorkloadRows, WorkloadRunRow, WorkloadStopReason } from './workload-rows.ts'
+
+export interface RunningDeps {
+  device: string
+  rows: WorkloadRows
+  commits: GroupCommit
+  runner: Runner
+  clock: Clock
+  chance: Chance
+  log: Log
+  boot: string
+  /** Its process is there. */
+  started: (one: LiveWorkload, run: CurrentRun) => void
+  /** A line may have come. */
+  wrote: (one: LiveWorkload, bytes: Buffer) => void
+  /** Its run is over and journalled: what is next? */
+  ended: (one: LiveWorkload) => void
+  /** Something that is shown of it has changed. */
+  changed: (one: LiveWorkload) => void
+}
+
+const againMs = 1000
+const purgeEvery = 50
+const errorChars = 500
+
+/** Starts the runs of workloads and sees them through to their end; each step is in the journal before the next is taken. */
+export const createRunning = (deps: RunningDeps) => {
+  const { rows, commits, runner, clock, log } = deps
+  let isShuttingDown = false
+
+  const report = (error: unknown): void => log.error({ err: error }, 'cannot write the journal; trying again')
+
+  const put = (one: LiveWorkload, run: CurrentRun | null): void => {
+    if (!one.isRemoved) rows.put(one.row)
+    if (run) rows.putRun(run.row)
+    if (run && run.row.ended_at !== null && one.row.run_count % purgeEvery === 0) rows.purge(one.row.name)
+  }
+  /** Resolves when it is stored; on a full disk that may take a while. */
+  const store = async (one: LiveWorkload, run: CurrentRun | null): Promise<void> => {
+    for (;;) {
+      try {
+        return await commits.run(() => put(one, run))
+      } catch (error) {
+        report(error)
+        if (isShuttingDown) return
+        await sleep(clock, againMs)
+      }
+    }
+  }
+
+  const newRun = (one: LiveWorkload, row: WorkloadRunRow): CurrentRun => ({
+    row,
+    spec: one.spec,
+    handle: null,
+    pid: null,
+    sinceMono: row.started_mono,
+    timeout: null,
+    checks: null,
+    pulse: null,
+    isPaused: false,
+    errors: '',
+    why: row.reason,
+    isWarned: false,
+  })
+
+  const launch = (one: LiveWorkload, run: CurrentRun): void => {
+    const watcher = watch(one, run)
+    const failed = (reason: string): void => watcher.ended({ kind: 'not_started', code: 125, reason })
+    if (run.row.stop_for !== null) return failed('never_started')
+    const order = startOrderOf(run.spec, one.place, run.row.run_id, run.row.slot)
+    const lack = runner.lacks(order.setup ?? {})
+    if (lack !== undefined) return failed(`not_enforceable: ${lack}`)
+    try {
+      prepareFolder(run.spec, one.place)
+      run.handle = runner.start(order, watcher)
+    } catch (error) {
+      failed(`cannot_start: ${error instanceof Error ? error.message : String(error)}`)
+    }
+  }
+
+  const watch = (one: LiveWorkload, run: CurrentRun): RunWatcher => ({
+    started: (pid) => {
+      run.pid = pid
+      if (run.row.started_mono === null) {
+        run.sinceMono = clock.mono()
+        run.row = { ...run.row, state: 'running', started_at: clock.now(), started_mono: run.sinceMono }
+        if (one.row.state === 'starting') one.row = { ...one.row, state: 'running', reason: null, last_started_at: clock.now() }
+        void store(one, run)
+      }
+      startTimeout(one, run)
+      deps.started(one, run)
+      deps.changed(one)
+    },
+    output: (stream, bytes) => {
+      one.log.push(stream, bytes)
+      if (stream === 'e')
+        run.errors = (run.errors + bytes.toString('utf8', Math.max(0, bytes.length - 4 * errorChars))).slice(-errorChars)
+      deps.wrote(one, bytes)
+      hold(one)
+    },
+    ended: (end) => finish(one, run, end),
+    noRoom: () => {
+      runner.forget(run.row.run_id)
+      clock.after(againMs, () => {
+        if (one.run === run) launch(one, run)
+      })
+    },
+  })
+
+  const startTimeout = (one: LiveWorkload, run: CurrentRun): void => {
+    const seconds = run.spec.timeout_seconds
+    if (seconds === undefined || run.timeout) return
+    const spentMs = clock.mono() - (run.row.started_mono ?? clock.mono())
+    run.timeout = clock.after(Math.max(0, seconds * 1000 - spentMs), () => stop(one, 'timed_out', `timed out after ${seconds} s`))
+  }
+
+  /** A program waits while there is no room for what it writes. */
+  const hold = (one: LiveWorkload): void => {
+    const { run } = one
+    if (!run || one.log.isFull() === run.isPaused) return
+    run.isPaused = !run.isPaused
+    if (run.isPaused) run.handle?.pause()
+    else run.handle?.resume()
+  }
+
+  const stop = (one: LiveWorkload, stopFor: WorkloadStopReason, why: string | null = null): void => {
+    const { run } = one
+    if (!run) return
+    const signal = (): void => run.handle?.stop(run.spec.stop_grace_seconds * 1000, run.spec.stop_signal)
+    if (run.row.stop_for !== null && !outranks(stopFor, run.row.stop_for)) return signal()
+    run.why = why
+    run.row = { ...run.row, stop_for: stopFor, reason: why }
+    if (stopFor !== 'shutdown') one.row = { ...one.row, state: 'stopping', reason: why ?? stopFor }
+    deps.changed(one)
+    // What it is stopped for decides how it ends, so that is written first; a full disk must not keep it alive.
+    commits
+      .run(() => put(one, run))
+      .then(signal, (error: unknown) => {
+        report(error)
+        signal()
+      })
+  }
+
+  const finish = (one: LiveWorkload, run: CurrentRun, end: RunEnd): void => {
+    const endedMono = clock.mono()
+    const endedAt = clock.now()
+    run.timeout?.cancel()
+    void run.checks?.close()
+    const wrapUp = (): void => {
+      try {
+        one.log.end()
+      } catch (error) {
+        report(error)
+        if (!isShuttingDown) return void clock.after(againMs, wrapUp)
+      }
+      const outcome = outcomeOf(end, run.row.stop_for, run.why)
+      run.row = { ...run.row, ...outcome, ended_at: endedAt }
+      const { row, say } = decideNext({
+        row: one.row,
+        spec: one.spec,
+        run: run.row,
+        errors: run.errors,
+        livedMs: run.sinceMono === null ? 0 : endedMono - run.sinceMono,
+        isRebooted: end.kind === 'unknown' && end.reason === 'device_rebooted',
+        isShuttingDown,
+        now: clock.now() - (clock.mono() - endedMono),
+        chance: deps.chance.random(),
+      })
+      one.row = row
+      tell(one, say)
+      void store(one, run).then(() => {
+        runner.forget(run.row.run_id)
+        if (one.run === run) one.run = null
+        one.health = one.spec.health ? 'unknown' : null
+        one.memoryBytes = null
+        deps.changed(one)
+        deps.ended(one)
+        for (const call of one.settled.splice(0)) call()
+      })
+    }
+    wrapUp()
+  }
+
+  /** What Skein says in the log of a workload is no reason to fail. */
+  const tell = (one: LiveWorkload, text: string): void => {
+    try {
+      one.log.say(text)
+    } catch (error) {
+      report(error)
+    }
+  }
+
+  return {
+    /** Begins a run: in the journal first, and with it its slot is claimed. */
+    begin: (one: LiveWorkload, cause: RunCause, slot: number | null): void => {
+      const before = one.row
+      const now = clock.now()
+      const run = newRun(one, {
+        run_id: `${deps.device.slice(0, 36)}-${deps.chance.ulid(now)}`,
+        workload: one.row.name,
+        cause,
+        slot,
+        state: 'accepted',
+        stop_for: null,
+        reason: null,
+        exit_code: null,
+        signal: null,
+        boot: deps.boot,
+        accepted_at: now,
+        started_at: null,
+        started_mono: null,
+        ended_at: null,
+      })
+      one.run = run
+      one.blockedBy = null
+      one.row = { ...before, state: 'starting', reason: null, retry_at: null, run_count: before.run_count + 1 }
+      deps.changed(one)
+      commits
+        .run(() => put(one, run))
+        .then(
+          () => launch(one, run),
+          (error: unknown) => {
+            report(error)
+            one.run = null
+            one.row = { ...before, reason: 'the journal cannot be written' }
+            // Nobody has claimed it: it is tried again.
+            if (slot !== null && !rows.isClaimed(one.row.name, slot))
+              one.queue.unshift({ slot, cause: cause === 'missed' ? cause : 'firing' })
+            deps.changed(one)
+            clock.after(againMs, () => deps.ended(one))
+          },
+        )
+    },
+    /** Takes up a run of an earlier daemon. */
+    resume: (one: LiveWorkload, row: WorkloadRunRow): void => {
+      const run = newRun(one, row)
+      one.run = run
+      if (row.stop_for === 'removed') one.isRemoved = true
+      const isUntouched = row.state === 'accepted' && row.boot === deps.boot && row.stop_for === null
+      if (isUntouched) return launch(one, run)
+      run.handle = runner.adopt({ run: row.run_id, boot: row.boot }, watch(one, run))
+      if (row.stop_for !== null) run.handle.stop(run.spec.stop_grace_seconds * 1000, run.spec.stop_signal)
+    },
+    stop,
+    store,
+    tell,
+    hold,
+    shutdown: (): void => {
+      isShuttingDown = true
+    },
+  }
+}
+export type Running = ReturnType<typeof createRunning>
+
+/** A person's wish counts more than what was going on by itself. */
+const outranks = (one: WorkloadStopReason, other: WorkloadStopReason): boolean => rank[one] > rank[other]
+const rank: Record<WorkloadStopReason, number> = {
+  timed_out: 0,
+  oom: 0,
+  unhealthy: 0,
+  shutdown: 1,
+  replaced: 1,
+  changed: 2,
+  restart: 2,
+  stopped: 3,
+  removed: 4,
+}

@@ -1,0 +1,109 @@
+import type { Clock } from '../../base/clock.ts'
+import type { ClockTrust } from './clock-trust.ts'
+import { dueSlots, lookAgainMs, onOverlap, planFirings } from './firings.ts'
+import type { Firing, LiveWorkload } from './live-workload.ts'
+import type { Running } from './running.ts'
+import type { WorkloadRows } from './workload-rows.ts'
+
+export interface SchedulingDeps {
+  device: string
+  timezone: string
+  clock: Clock
+  rows: WorkloadRows
+  running: Running
+  trust: () => ClockTrust
+  changed: (one: LiveWorkload) => void
+}
+
+/** Fires workloads at the instants of their schedules: each slot is claimed in the journal with the run that stands for it. */
+export const createScheduling = ({ device, timezone, clock, rows, running, trust, changed }: SchedulingDeps) => {
+  const isOn = (one: LiveWorkload): boolean => one.plan !== null && one.row.is_wanted === 1 && !one.isRemoved && isAwake
+  let isAwake = true
+
+  const lookIn = (one: LiveWorkload, ms: number): void => {
+    one.looking?.cancel()
+    one.looking = clock.after(Math.max(1, ms), () => look(one))
+  }
+
+  const look = (one: LiveWorkload): void => {
+    if (!one.plan || !isOn(one)) return
+    const trusted = trust()
+    if (!trusted.isTrusted) {
+      waitFor(one, `schedules wait: ${trusted.because}`)
+      return lookIn(one, trusted.againInMs)
+    }
+    if (one.blockedBy?.startsWith('schedules wait')) waitFor(one, null)
+    const now = clock.now()
+    const due = dueSlots({ plan: one.plan, decidedTo: one.decidedTo, now, claimed: (slot) => rows.isClaimed(one.row.name, slot) })
+    one.decidedTo = due.decidedTo
+    if (due.skipped) skip(one, due.skipped.reason)
+    for (const firing of due.fire) fire(one, firing)
+    const nextAt = due.next?.at ?? null
+    if (nextAt !== one.nextAt) {
+      one.nextAt = nextAt
+      changed(one)
+    }
+    lookIn(one, Math.min(lookAgainMs, nextAt === null ? lookAgainMs : nextAt - now))
+  }
+
+  const waitFor = (one: LiveWorkload, reason: string | null): void => {
+    if (one.blockedBy === reason) return
+    one.blockedBy = reason
+    changed(one)
+  }
+
+  const fire = (one: LiveWorkload, firing: Firing): void => {
+    const what = onOverlap(one.spec.overlap, one.run !== null, one.queue.length)
+    switch (what.kind) {
+      case 'skip':
+        return skip(one, `the firing of ${new Date(firing.slot).toISOString()} is skipped: ${what.reason}`)
+      case 'replace':
+        one.queue = [firing]
+        return running.stop(one, 'replaced')
+      case 'queue':
+      case 'start':
+        one.queue.push(firing)
+        return next(one)
+    }
+  }
+
+  const skip = (one: LiveWorkload, reason: string): void => {
+    running.tell(one, reason)
+    one.row = { ...one.row, last_slot: settledTo(one) }
+    void running.store(one, null)
+  }
+
+  /** A firing that waits in the queue is not decided about: a daemon that dies before it begins has missed it. */
+  const settledTo = (one: LiveWorkload): number => Math.min(one.decidedTo, ...one.queue.map((firing) => firing.slot - 1))
+
+  const next = (one: LiveWorkload): void => {
+    if (one.run || !isOn(one)) return
+    const firing = one.queue.shift()
+    if (!firing) return
+    one.row = { ...one.row, last_slot: settledTo(one) }
+    running.begin(one, firing.cause, firing.slot)
+  }
+
+  return {
+    /** Its spec is new, or it is wanted again: from now on it fires. `since`: what was before is no firing of it. */
+    plan: (one: LiveWorkload, since: number): void => {
+      one.looking?.cancel()
+      one.plan = planFirings(one.spec, { timezone, device })
+      one.decidedTo = since
+      one.queue = []
+      one.nextAt = null
+      if (isOn(one)) look(one)
+    },
+    /** Its run is over: a firing may have waited for that. */
+    next,
+    stop: (one: LiveWorkload): void => {
+      one.looking?.cancel()
+      one.queue = []
+      one.nextAt = null
+    },
+    close: (): void => {
+      isAwake = false
+    },
+  }
+}
+export type Scheduling = ReturnType<typeof createScheduling>

@@ -1,0 +1,24 @@
+import type { LiveWorkload } from './live-workload.ts'
+import { moduleShellWords } from './module-program.ts'
+import { envOf, payloadOf } from './start-order.ts'
+
+/** The environment that a program would get, from the daemon's own and from what is set for it. */
+export type Surroundings = (
+  own: Readonly<Record<string, string>>,
+  payloadEnv: Readonly<Record<string, string>>,
+) => Record<string, string>
+
+/** All that is needed to run something where a workload runs, and as it does. */
+export const cwdAndWordsOf = ({ spec, place }: LiveWorkload, surroundings: Surroundings) => {
+  const { env = {}, cwd, command, script, args } = payloadOf(spec, place)
+  return {
+    workload: spec.name,
+    env: surroundings(envOf(spec, place), env),
+    cwd: cwd ?? place.folder,
+    user: spec.user ?? null,
+    command: command ?? null,
+    script: script ?? null,
+    args: args ?? [],
+    shell: spec.module === undefined ? null : moduleShellWords(spec),
+  }
+}

@@ -1,0 +1,417 @@
+import { join } from 'node:path'
+import type { Chance } from '../../base/chance.ts'
+import type { Clock } from '../../base/clock.ts'
+import type { Db } from '../../base/database.ts'
+import type { GroupCommit } from '../../base/group-commit.ts'
+import type { Log } from '../../base/log.ts'
+import type { ProcessPayload } from '../../schemas/process.ts'
+import type { WorkloadSpec } from '../../schemas/workload.ts'
+import type { WorkloadStatus } from '../../schemas/workload-status.ts'
+import type { Chunk } from '../logs/encoder.ts'
+import type { Segments } from '../logs/segments.ts'
+import type { Runner, StartOrder } from '../runner.ts'
+import { type ApplyPlan, digestOf, type FoundWorkload, planApply } from './apply-plan.ts'
+import type { ClockTrust } from './clock-trust.ts'
+import type { LiveWorkload } from './live-workload.ts'
+import { createWorkloadLogs } from './logs/workload-logs.ts'
+import { blockedBy, type DependencyStatus, startOrder } from './order.ts'
+import { createRunning } from './running.ts'
+import { createScheduling } from './scheduling.ts'
+import { onceOf, type Place, prepareFolder, withinOf } from './start-order.ts'
+import { statusOf } from './status.ts'
+import type { Surroundings } from './surroundings.ts'
+import { createTending } from './tending.ts'
+import { createWorkloadRows, specOf, type WorkloadRow } from './workload-rows.ts'
+
+export interface WorkloadsDeps {
+  device: string
+  fleet: string
+  /** Below it each workload has a folder of its own. */
+  folder: string
+  /** Where programs that write their output themselves do so. */
+  outputs: string
+  db: Db
+  commits: GroupCommit
+  runner: Runner
+  segments: Segments
+  clock: Clock
+  chance: Chance
+  log: Log
+  boot: string
+  timezone: string
+  trust: () => ClockTrust
+  surroundings: Surroundings
+  /** How many bytes their logs may take. */
+  logBudget: () => number
+  /** Sends a part of a log that somebody follows; false while the connection does not keep up. */
+  publish: (workload: string, chunk: Chunk) => boolean
+  /** What is reported of them has changed. */
+  changed: () => void
+  /** Something was written, or said, in the log of a workload. */
+  logged?: (workload: string) => void
+}
+
+/** How long after SIGKILL something may still be there that a shutdown waits for. */
+const unkillableMs = 5000
+
+/**
+ * Keeps the workloads of a device as their specs say, with or without a controller: starts them in the order of their dependencies,
+ * starts again what ends, fires what has a schedule. What it knows is in the journal, so the next daemon goes on from there.
+ */
+export const createWorkloads = (deps: WorkloadsDeps) => {
+  const { clock, commits, log } = deps
+  const rows = createWorkloadRows(deps.db)
+  const live = new Map<string, LiveWorkload>()
+  let isShuttingDown = false
+
+  const logs = createWorkloadLogs({
+    segments: deps.segments,
+    folder: deps.outputs,
+    clock,
+    now: clock.now,
+    budget: deps.logBudget,
+    changed: (name) => {
+      const one = live.get(name)
+      if (one) running.hold(one)
+      deps.logged?.(name)
+    },
+    publish: deps.publish,
+    report: (error) => log.error({ err: error }, 'cannot write the log of a workload; it waits'),
+  })
+
+  const changed = (one: LiveWorkload): void => {
+    deps.changed()
+    // Others may wait for it.
+    for (const other of live.values())
+      if (other !== one && other.spec.depends_on.some((dependency) => dependency.name === one.row.name)) proceed(other)
+  }
+
+  const running = createRunning({
+    ...{ device: deps.device, rows, commits, runner: deps.runner, clock, chance: deps.chance, log, boot: deps.boot },
+    started: (one, run) => tending.started(one, run),
+    wrote: (one, bytes) => tending.wrote(one, bytes),
+    ended: (one) => (one.isRemoved ? forget(one) : proceed(one)),
+    changed,
+  })
+  const tending = createTending({ clock, running, surroundings: deps.surroundings, live, changed })
+  const scheduling = createScheduling({
+    ...{ device: deps.device, timezone: deps.timezone, clock, rows, running, trust: deps.trust, changed },
+  })
+
+  const placeOf = (name: string, file: string | null): Place => ({
+    fleet: deps.fleet,
+    device: deps.device,
+    folder: join(deps.folder, name),
+    file,
+    output: logs.fileOf(name),
+  })
+
+  const enter = (row: WorkloadRow): LiveWorkload => {
+    const spec = specOf(row)
+    const one: LiveWorkload = {
+      row,
+      spec,
+      place: placeOf(row.name, row.file),
+      log: logs.open(row.name, spec),
+      run: null,
+      health: spec.health ? 'unknown' : null,
+      healthReason: null,
+      blockedBy: null,
+      waiting: null,
+      cause: 'start',
+      plan: null,
+      decidedTo: 0,
+      queue: [],
+      nextAt: null,
+      looking: null,
+      memoryBytes: null,
+      isRemoved: false,
+      settled: [],
+    }
+    live.set(row.name, one)
+    return one
+  }
+
+  const dependencyOf = (name: string): DependencyStatus | undefined => {
+    const one = live.get(name)
+    if (!one || one.isRemoved) return undefined
+    const { row, spec, health } = one
+    return { run_mode: spec.run_mode, state: row.state, health, hasSucceeded: row.successes > 0 && row.failures === 0 }
+  }
+
+  /** Takes the next step of a workload that has no run: starts it, or waits for what it has to wait for. */
+  function proceed(one: LiveWorkload): void {
+    if (one.run || one.waiting || one.isRemoved || isShuttingDown || one.row.is_wanted === 0) return
+    if (one.spec.run_mode === 'schedule') return scheduling.next(one)
+    if (isOver(one.row)) return
+    const waitMs = one.row.state === 'backoff' ? waitOf(one) : 0
+    if (waitMs > 0) {
+      one.cause = 'restart'
+      one.waiting = clock.after(waitMs, () => {
+        one.waiting = null
+        one.row = { ...one.row, retry_at: clock.now() }
+        proceed(one)
+      })
+      return
+    }
+    const blocked = one.spec.prompt === undefined ? blockedBy(one.spec, dependencyOf) : 'agents are not run by this version'
+    if (blocked !== null) {
+      if (one.blockedBy === blocked) return
+      one.blockedBy = blocked
+      if (one.row.state !== 'registered') one.row = { ...one.row, state: 'registered', reason: null }
+      return changed(one)
+    }
+    running.begin(one, one.cause, null)
+    one.cause = 'restart'
+  }
+
+  /** A wait is never longer than the longest there is: the clock may have been set back. */
+  const waitOf = ({ row, spec }: LiveWorkload): number => {
+    const most = Math.max(spec.restart.delay_seconds, spec.restart.max_delay_seconds) * (1 + spec.restart.jitter) * 1000
+    return Math.min(most, (row.retry_at ?? 0) - clock.now())
+  }
+
+  const forget = (one: LiveWorkload): void => {
+    live.delete(one.row.name)
+    scheduling.stop(one)
+    one.waiting?.cancel()
+    commits
+      .run(() => rows.remove(one.row.name))
+      .then(
+        () => logs.remove(one.row.name),
+        (error: unknown) => {
+          log.error({ err: error }, 'cannot remove a workload from the journal; trying again')
+          clock.after(1000, () => (live.has(one.row.name) ? undefined : forget(one)))
+        },
+      )
+    changed(one)
+  }
+
+  const calm = (one: LiveWorkload): void => {
+    one.waiting?.cancel()
+    one.waiting = null
+    one.blockedBy = null
+  }
+
+  /** Counted from here on: a start by hand, or another spec. */
+  const fresh = { run_count: 0, successes: 0, failures: 0, recent: '[]', retry_at: null, reason: null } as const
+
+  const begun = (spec: WorkloadSpec): Partial<WorkloadRow> =>
+    spec.run_mode === 'n_times' ? fresh : { failures: 0, recent: '[]', retry_at: null, reason: null }
+
+  const start = async (one: LiveWorkload): Promise<void> => {
+    const wasOn = one.row.is_wanted === 1
+    if (wasOn && (one.run ? one.run.row.stop_for === null : one.spec.run_mode === 'schedule')) return
+    calm(one)
+    one.cause = 'manual'
+    one.row = { ...one.row, ...begun(one.spec), is_wanted: 1, ...(one.run ? {} : { state: 'registered' as const }) }
+    await running.store(one, null)
+    if (!wasOn) scheduling.plan(one, clock.now())
+    changed(one)
+    proceed(one)
+  }
+
+  const stop = async (one: LiveWorkload): Promise<void> => {
+    calm(one)
+    scheduling.stop(one)
+    const isRunning = one.run !== null
+    one.row = {
+      ...one.row,
+      is_wanted: 0,
+      retry_at: null,
+      ...(isRunning ? {} : { state: 'stopped' as const, reason: 'stopped by hand' }),
+    }
+    running.stop(one, 'stopped')
+    await running.store(one, one.run)
+    changed(one)
+  }
+
+  const restart = async (one: LiveWorkload): Promise<void> => {
+    if (!one.run || one.row.is_wanted === 0) return start(one)
+    calm(one)
+    one.cause = 'manual'
+    one.row = { ...one.row, ...begun(one.spec) }
+    running.stop(one, 'restart')
+  }
+
+  /** Resolves when a workload has no run, or after a while. */
+  const settled = (one: LiveWorkload, withinMs: number): Promise<void> =>
+    one.run === null
+      ? Promise.resolve()
+      : new Promise((resolve) => {
+          const timer = clock.after(withinMs, resolve)
+          one.settled.push(() => {
+            timer.cancel()
+            resolve()
+          })
+        })
+
+  const add = ({ spec, file }: FoundWorkload): LiveWorkload => {
+    const now = clock.now()
+    const row: WorkloadRow = {
+      ...{
+        name: spec.name,
+        origin: 'local',
+        file,
+        spec: JSON.stringify(spec),
+        digest: digestOf({ spec, file }),
+        applied_at: now,
+      },
+      ...{ is_wanted: 1, state: 'registered', ...fresh, last_slot: now },
+      ...{ last_exit_code: null, last_error: null, last_started_at: null, last_ended_at: null },
+    }
+    return enter(row)
+  }
+
+  const relabel = (one: LiveWorkload, { spec, file }: FoundWorkload): void => {
+    one.spec = spec
+    one.place = placeOf(spec.name, file)
+    one.row = { ...one.row, spec: JSON.stringify(spec), file, digest: digestOf({ spec, file }) }
+  }
+
+  const change = (one: LiveWorkload, found: FoundWorkload): void => {
+    const before = one.spec
+    relabel(one, found)
+    calm(one)
+    one.row = {
+      ...one.row,
+      ...fresh,
+      applied_at: clock.now(),
+      ...(one.run || one.row.is_wanted === 0 ? {} : { state: 'registered' }),
+    }
+    if (JSON.stringify([before.output, before.log]) !== JSON.stringify([found.spec.output, found.spec.log])) {
+      logs.close(one.row.name)
+      one.log = logs.open(one.row.name, found.spec)
+    }
+    one.health = found.spec.health ? 'unknown' : null
+    running.stop(one, 'changed')
+  }
+
+  const remove = (one: LiveWorkload): void => {
+    calm(one)
+    scheduling.stop(one)
+    running.stop(one, 'removed')
+    one.isRemoved = true
+    if (!one.run) forget(one)
+  }
+
+  return {
+    live,
+    rows,
+    logs,
+    /** What applying would change; or which names belong to somebody else. */
+    plan: (found: readonly FoundWorkload[], roots: readonly string[]) =>
+      planApply(
+        [...live.values()].filter((one) => !one.isRemoved).map((one) => one.row),
+        found,
+        roots,
+      ),
+    /** Makes it so; resolves when it is in the journal. What has not changed is not touched. */
+    apply: async (plan: ApplyPlan, roots: readonly string[]): Promise<void> => {
+      const gone = plan.removed.flatMap((name) => live.get(name) ?? [])
+      const changing = plan.changed.flatMap((found) => {
+        const one = live.get(found.spec.name)
+        return one ? [{ one, found }] : []
+      })
+      for (const { one, found } of changing) change(one, found)
+      for (const found of plan.relabelled) {
+        const one = live.get(found.spec.name)
+        if (one) relabel(one, found)
+      }
+      const added = plan.added.map(add)
+      await commits.run(() => {
+        for (const one of live.values()) if (!one.isRemoved) rows.put(one.row)
+        for (const root of roots) rows.putSource(root)
+      })
+      for (const one of gone) remove(one)
+      for (const one of [...added, ...changing.map((other) => other.one)]) scheduling.plan(one, clock.now())
+      for (const name of startOrder([...live.values()].map((one) => one.spec)).order) {
+        const one = live.get(name)
+        if (one) proceed(one)
+      }
+      deps.changed()
+    },
+    start,
+    stop,
+    restart,
+    remove,
+    settled,
+    /** What a task starts that names a workload; undefined if there is none of that name. */
+    work: (payload: ProcessPayload): Pick<StartOrder, 'payload' | 'env' | 'setup'> | undefined => {
+      const one = live.get(payload.workload ?? payload.within ?? '')
+      if (!one || one.isRemoved || one.spec.prompt !== undefined) return undefined
+      prepareFolder(one.spec, one.place)
+      return payload.workload === undefined ? withinOf(one.spec, one.place, payload) : onceOf(one.spec, one.place, payload)
+    },
+    /** The runs of an earlier daemon that go on, or were to begin: nobody else may end them. */
+    recover: (): Set<string> => {
+      for (const row of rows.all()) enter(row)
+      const known = new Set<string>()
+      for (const run of rows.openRuns()) {
+        const one = live.get(run.workload)
+        if (!one || one.run) continue
+        known.add(run.run_id)
+        running.resume(one, run)
+      }
+      for (const one of live.values()) scheduling.plan(one, one.row.last_slot ?? one.row.applied_at)
+      for (const name of startOrder([...live.values()].map((one) => one.spec)).order) {
+        const one = live.get(name)
+        if (!one) continue
+        // A daemon died between two steps of it.
+        if (!one.run && (one.row.state === 'starting' || one.row.state === 'running' || one.row.state === 'stopping'))
+          one.row = { ...one.row, state: one.row.is_wanted === 1 ? 'registered' : 'stopped' }
+        proceed(one)
+      }
+      tending.begin()
+      return known
+    },
+    statuses: (): WorkloadStatus[] => [...live.values()].filter((one) => !one.isRemoved).map(statusOf),
+    /** Ends all of them, those first on which nothing depends; resolves when all have ended. */
+    shutdown: async (): Promise<void> => {
+      isShuttingDown = true
+      running.shutdown()
+      scheduling.close()
+      for (const level of levelsOf([...live.values()]).reverse())
+        await Promise.all(
+          level.map((one) => {
+            running.stop(one, 'shutdown')
+            return settled(one, one.spec.stop_grace_seconds * 1000 + unkillableMs)
+          }),
+        )
+    },
+    /** Lets go without touching what runs. */
+    release: (): void => {
+      isShuttingDown = true
+      scheduling.close()
+      tending.close()
+      for (const one of live.values()) {
+        one.waiting?.cancel()
+        one.looking?.cancel()
+        one.run?.timeout?.cancel()
+        void one.run?.checks?.close()
+        one.run?.handle?.release()
+      }
+      logs.release()
+    },
+  }
+}
+export type Workloads = ReturnType<typeof createWorkloads>
+
+const isOver = (row: WorkloadRow): boolean =>
+  row.state === 'completed' || row.state === 'failed' || row.state === 'crash_loop' || row.state === 'stopped'
+
+/** Workloads by how many others stand between them and those that depend on nothing. */
+const levelsOf = (all: readonly LiveWorkload[]): LiveWorkload[][] => {
+  const byName = new Map(all.map((one) => [one.row.name, one]))
+  const levels = new Map<string, number>()
+  const rows: LiveWorkload[][] = []
+  for (const name of startOrder(all.map((one) => one.spec)).order) {
+    const one = byName.get(name)
+    if (!one) continue
+    // One that comes later in the order is part of a circle, and has not begun.
+    const level = Math.max(0, ...one.spec.depends_on.map((dependency) => (levels.get(dependency.name) ?? -1) + 1))
+    levels.set(name, level)
+    rows[level] = [...(rows[level] ?? []), one]
+  }
+  return rows
+}
