@@ -5,6 +5,8 @@ export interface Asker {
   subject: string
   /** Which way the request came; the default of a task's `source`. */
   door: 'mqtt' | 'api' | 'cli'
+  /** The id that the client has given the request: the same when it is repeated. */
+  request?: string | null
 }
 
 /**

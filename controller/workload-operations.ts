@@ -36,8 +36,8 @@ export const workloadOperations = (deps: WorkloadOperationsDeps) => {
   }
 
   /** A key makes it the same request, however often and by whichever way it comes: the device remembers what it has done. */
-  const requestOf = (asker: Asker, parts: readonly (string | undefined)[], key: string | undefined): string =>
-    key === undefined
+  const requestOf = (asker: Asker, parts: readonly unknown[], key: string | null | undefined): string =>
+    key === undefined || key === null
       ? deps.chance.ulid(deps.clock.now())
       : createHash('sha256')
           .update(JSON.stringify([asker.subject, ...parts, key]))
@@ -116,7 +116,8 @@ export const workloadOperations = (deps: WorkloadOperationsDeps) => {
       asking.ask({
         device,
         what: 'logs',
-        body: { request: requestOf(asker, [], undefined), ...input },
+        // A client repeats its request while it waits; the device is to read once for that.
+        body: { request: requestOf(asker, ['logs', device, input], asker.request), ...input },
         withinMs: seconds * 1000,
       }),
     'device.answer': (asker, input) => asking.answered(asker.subject, input),

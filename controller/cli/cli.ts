@@ -1,4 +1,4 @@
-import { CommanderError } from 'commander'
+import { type Command, CommanderError } from 'commander'
 import { CliFailure, exitCodes } from './exit.ts'
 import { type Io, printJson } from './io.ts'
 import { programOf } from './program.ts'
@@ -27,7 +27,7 @@ export const runCli = async (io: Io, argv: readonly string[]): Promise<number> =
   } catch (error) {
     if (error instanceof CommanderError) {
       if (error.exitCode === 0) return exitCodes.done
-      if (isJson) printJson(io, { error: { code: 'usage', message: error.message.replace(/^error: /, '') } })
+      if (isJson) printJson(io, { error: { code: 'usage', message: whatIsWrong(error, program, argv) } })
       return exitCodes.usage
     }
     if (!(error instanceof CliFailure)) throw error
@@ -38,6 +38,14 @@ export const runCli = async (io: Io, argv: readonly string[]): Promise<number> =
     else sayFailure(io, error)
     return error.exitCode
   }
+}
+
+/** Where a verb is missing commander shows the help, and throws what is no message. */
+const whatIsWrong = (error: CommanderError, program: Command, argv: readonly string[]): string => {
+  if (error.code !== 'commander.help') return error.message.replace(/^error: /, '')
+  let at = program
+  for (const word of argv) at = at.commands.find((one) => one.name() === word) ?? at
+  return `"${at === program ? 'skein' : at.name()}" wants a verb: ${at.commands.map((one) => one.name()).join(', ')}`
 }
 
 /** What, why, and what would be accepted. */

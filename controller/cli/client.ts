@@ -77,6 +77,7 @@ export const clientOn = (
     return new Promise((resolve, reject) => {
       const startedAt = clock.mono()
       let attempt = 0
+      let wasSent = false
       let timer: Timer | undefined
       let last: Outcome<OutputOf<N>> | undefined
       const settle = (how: () => void): void => {
@@ -95,9 +96,12 @@ export const clientOn = (
           const failure = fatal
           settle(() => reject(failure))
         } else if (leftMs <= 0) {
-          settle(() => (last ? resolve(last) : reject(unreachable(whyUnreachable(bus, where, timeoutMs)))))
+          settle(() => (last ? resolve(last) : reject(unreachable(whyUnreachable(bus, where, timeoutMs), wasSent))))
         } else {
-          if (bus.isConnected()) bus.publish(topic, message, { qos: 1 })
+          if (bus.isConnected()) {
+            bus.publish(topic, message, { qos: 1 })
+            wasSent = true
+          }
           timer = clock.after(Math.min(leftMs, doublingMs(attempt++, 200, 2000)), send)
         }
       }
@@ -105,8 +109,8 @@ export const clientOn = (
         send,
         answer: (outcome) => {
           const read = typed(operation, outcome)
-          // It could not be stored just now; the same request is asked again for as long as there is time.
-          if (!read.ok && read.error.code === 'unavailable') {
+          // It could not be stored just now; the same request is asked again for as long as there is time. With details it is about a device.
+          if (!read.ok && read.error.code === 'unavailable' && !read.error.details) {
             last = read
             return
           }

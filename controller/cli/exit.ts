@@ -19,16 +19,27 @@ export class CliFailure extends Error {
   readonly exitCode: number
   readonly code: string
   readonly details: FieldFault[]
-  constructor(exitCode: number, code: string, message: string, details: FieldFault[] = []) {
+  /** Nobody has answered, but what was asked for was sent, and may be done. */
+  readonly mayBeDone: boolean
+  constructor(exitCode: number, code: string, message: string, details: FieldFault[] = [], mayBeDone = false) {
     super(message)
     this.exitCode = exitCode
     this.code = code
     this.details = details
+    this.mayBeDone = mayBeDone
   }
 }
 
 export const usageFailure = (message: string): CliFailure => new CliFailure(exitCodes.usage, 'usage', message)
-export const unreachable = (message: string): CliFailure => new CliFailure(exitCodes.unreachable, 'unreachable', message)
+export const unreachable = (message: string, mayBeDone = false): CliFailure =>
+  new CliFailure(exitCodes.unreachable, 'unreachable', message, [], mayBeDone)
+
+/** For what changes something: where it was sent and nobody has answered, it is said that it may be done. */
+export const unanswered =
+  (hint: string) =>
+  (error: unknown): never => {
+    throw error instanceof CliFailure && error.mayBeDone ? unreachable(`${error.message}; ${hint}`, true) : error
+  }
 
 /** A refusal of the controller as a failure of the verb. */
 export const refusalFailure = ({ code, message, details }: WireError): CliFailure =>

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import type { GlobalFlags } from './io.ts'
+import type { RunFlags } from './run.ts'
 
 /** Adds the flags that every verb takes; they may stand before or after it. */
 export const withGlobals = (command: Command, timeoutName = 'timeout'): Command =>
@@ -24,6 +25,19 @@ export const flagsOf = (command: Command): GlobalFlags => {
   const given = { json, url, token, fleet, tlsCa, login, data, profile, timeout }
   const own = Object.entries(given).filter(([, value]) => value !== undefined)
   return { ...outer, ...Object.fromEntries(own) }
+}
+
+/** Inside `run` and `exec` --timeout is the work's; the connection's goes by another name, or stands further left. */
+export const runFlagsOf = (command: Command): RunFlags => {
+  const { timeout: workTimeout, connectTimeout, ...own } = command.opts<RunFlags & { connectTimeout?: number }>()
+  const outer: GlobalFlags = command.parent ? flagsOf(command.parent) : {}
+  const timeout = connectTimeout ?? outer.timeout
+  return {
+    ...outer,
+    ...own,
+    ...(timeout === undefined ? {} : { timeout }),
+    ...(workTimeout === undefined ? {} : { workTimeout }),
+  }
 }
 
 export const secondsFlag = (text: string): number => {

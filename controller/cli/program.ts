@@ -3,12 +3,12 @@ import { version } from '../../base/version.ts'
 import type { InputOf } from '../../schemas/operations.ts'
 import type { BackupFlags, RestoreFlags } from './backup.ts'
 import type { BrokerConfigFlags } from './broker-config/broker-config.ts'
-import { ageFlag, flagsOf, limitFlag, pairFlag, secondsFlag, severalFlag, wholeFlag, withGlobals } from './flags.ts'
+import { ageFlag, flagsOf, limitFlag, pairFlag, runFlagsOf, secondsFlag, severalFlag, wholeFlag, withGlobals } from './flags.ts'
 import type { GlobalFlags, Io } from './io.ts'
 import { addDeviceVerbs } from './program-devices.ts'
 import { addTrustVerbs } from './program-trust.ts'
+import { addWorkloadVerbs } from './program-workload.ts'
 import type { PruneFlags } from './prune.ts'
-import type { RunFlags } from './run.ts'
 import type { ListFlags } from './task.ts'
 import type { LogsFlags } from './task-logs.ts'
 
@@ -129,6 +129,7 @@ export const programOf = (io: Io, act: Act): Command => {
     )
 
   addDeviceVerbs(device, io, act, verb)
+  addWorkloadVerbs(program, io, act, verb)
   const token = withGlobals(program.command('token').description('make, list and revoke tokens')).enablePositionalOptions()
   const key = withGlobals(
     program.command('key').description('the keys that commands to devices and tokens are signed with'),
@@ -244,16 +245,3 @@ const logsFlagsOf = (command: Command): LogsFlags => ({
   ...flagsOf(command),
   ...command.opts<Pick<LogsFlags, 'follow' | 'run' | 'after' | 'before' | 'tail' | 'since' | 'until'>>(),
 })
-
-/** Inside `run` --timeout is the work's; the connection's goes by another name, or stands before `run`. */
-const runFlagsOf = (command: Command): RunFlags => {
-  const { timeout: workTimeout, connectTimeout, ...own } = command.opts<RunFlags & { connectTimeout?: number }>()
-  const outer: GlobalFlags = command.parent ? flagsOf(command.parent) : {}
-  const timeout = connectTimeout ?? outer.timeout
-  return {
-    ...outer,
-    ...own,
-    ...(timeout === undefined ? {} : { timeout }),
-    ...(workTimeout === undefined ? {} : { workTimeout }),
-  }
-}

@@ -1,6 +1,6 @@
 import type { Timer } from '../../base/clock.ts'
 import type { Client } from './client.ts'
-import { CliFailure, exitCodeOfRun, exitCodes, unreachable } from './exit.ts'
+import { CliFailure, exitCodeOfRun, exitCodes, unanswered, unreachable } from './exit.ts'
 import type { TaskDetails } from './follow.ts'
 import { type GlobalFlags, type Io, printJson } from './io.ts'
 import { plain } from './table.ts'
@@ -14,6 +14,8 @@ export interface RunFlags extends GlobalFlags {
   workTimeout?: number
   env?: Record<string, string>
   cwd?: string
+  /** A workload in whose environment it runs. */
+  within?: string
   detach?: boolean
   priority?: string
   retries?: number
@@ -29,6 +31,7 @@ export const taskOfRun = (words: readonly string[], flags: RunFlags, key: string
     command: words.length === 1 ? words[0] : [...words],
     ...(flags.env ? { env: flags.env } : {}),
     ...(flags.cwd === undefined ? {} : { cwd: flags.cwd }),
+    ...(flags.within === undefined ? {} : { within: flags.within }),
   },
   ...(flags.priority === undefined ? {} : { priority: flags.priority }),
   target: {
@@ -50,13 +53,17 @@ const noticeAfterMs = 1500
 export const run = (io: Io, flags: RunFlags, words: readonly string[]): Promise<number> =>
   withClient(io, flags, (client) => runWith(io, client, flags, words))
 
-const runWith = async (io: Io, client: Client, flags: RunFlags, words: readonly string[]): Promise<number> => {
+/** The same over a connection that is there. */
+export const runWith = async (io: Io, client: Client, flags: RunFlags, words: readonly string[]): Promise<number> => {
   const { followTask } = await import('./follow.ts')
   const task = taskOfRun(words, flags, `run-${io.chance.ulid(io.clock.now())}`)
   const leaving = createLeaving(io, client, flags.detach === true)
   let tell: (output: unknown) => void = () => undefined
   const submitted = client.ask('task.submit', task, flags.detach ? undefined : (output) => tell(output))
-  const reply = await Promise.race([submitted.catch(unanswered), leaving.left])
+  const reply = await Promise.race([
+    submitted.catch(unanswered('the task may have been accepted all the same: see "skein task list"')),
+    leaving.left,
+  ])
   if (reply === 'left') return exitCodes.interrupted
   const { task_id: taskId, ...rest } = taken(reply)
   if (flags.detach) {
@@ -96,12 +103,6 @@ const runWith = async (io: Io, client: Client, flags: RunFlags, words: readonly 
   if (flags.json) printJson(io, { ...how, ...transcript.texts() })
   else if (how.state !== 'succeeded') sayEnd(io, how)
   return exitCodeOfRun(how)
-}
-
-/** Nobody answered, but the request may have been heard. */
-const unanswered = (error: unknown): never => {
-  if (!(error instanceof CliFailure) || error.exitCode !== exitCodes.unreachable) throw error
-  throw unreachable(`${error.message}; the task may have been accepted all the same: see "skein task list"`)
 }
 
 /** We are out of reach, the work is not. */

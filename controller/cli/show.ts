@@ -136,7 +136,9 @@ const stateOf = (task: Pick<Task, 'state' | 'reason' | 'cancel_requested_at' | '
   task.state + (task.reason ? ` (${task.reason})` : task.cancel_requested_at && !task.ended_at ? ' (cancel asked)' : '')
 
 /** What runs, in one line. */
-const workOf = ({ command, script }: ProcessPayload): string => {
+const workOf = ({ command, script, workload, within }: ProcessPayload): string => {
+  if (workload !== undefined) return `workload ${workload}`
+  if (within !== undefined) return `(in ${within}) ${workOf({ command, script })}`
   if (command !== undefined) return typeof command === 'string' ? command : command.map(shellWord).join(' ')
   return (script ?? '').split('\n').slice(0, 2).join(' ')
 }

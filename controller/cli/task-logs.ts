@@ -88,7 +88,7 @@ export const showLogs = async (io: Io, flags: LogsFlags, taskId: string): Promis
 }
 
 /** An instant, or how long ago: `10m`. */
-const instantFlag = (name: string, text: string, now: number): string => {
+export const instantFlag = (name: string, text: string, now: number): string => {
   const [, count, unit = ''] = /^(\d{1,9})(d|h|min|m|s)$/.exec(text) ?? []
   const seconds = { d: 86_400, h: 3600, min: 60, m: 60, s: 1 }[unit]
   const at = count !== undefined && seconds !== undefined ? now - Number(count) * seconds * 1000 : Date.parse(text)

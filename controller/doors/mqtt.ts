@@ -32,7 +32,7 @@ export const openMqttDoor = async ({ fleet, bus, ask, follow, audit, log }: Mqtt
     const id = request.ok ? request.id : null
     if (!request.ok) audit(client, operation, 'invalid')
     const outcome = request.ok
-      ? await ask({ subject: client, door: request.source }, operation, request.input)
+      ? await ask({ subject: client, door: request.source, request: id }, operation, request.input)
       : refused('invalid', request.reason, [{ field: '(message)', code: 'invalid_json', message: request.reason }])
     if (request.ok && outcome.ok && request.follow) {
       const taskId = taskIdOf(outcome.output)

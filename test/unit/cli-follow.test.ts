@@ -1,15 +1,13 @@
 import { describe, expect, test } from 'vitest'
-import type { Bus, Message } from '../../base/bus.ts'
 import { type Clock, sleep, systemClock } from '../../base/clock.ts'
 import { clientOn } from '../../controller/cli/client.ts'
+import { unanswered } from '../../controller/cli/exit.ts'
 import { followTask, runsInTurn } from '../../controller/cli/follow.ts'
-import type { Where } from '../../controller/cli/where.ts'
 import { wireError } from '../../schemas/errors.ts'
 import type { LogRecord } from '../../schemas/log.ts'
-import { readTopic, topicMatches, topicOf } from '../../schemas/topics.ts'
+import { topicOf } from '../../schemas/topics.ts'
 import { recordingIo } from './cli-io.ts'
-
-const where: Where = { url: 'mqtt://test', token: 't', fleet: 'default', subject: 'ann', login: 'token' }
+import { memoryBus, serve, where } from './memory-bus.ts'
 
 /** Ten seconds in one. */
 const fastClock: Clock = {
@@ -18,64 +16,6 @@ const fastClock: Clock = {
   after: (ms, call) => systemClock.after(ms / 10, call),
 }
 const fastIo = () => recordingIo({ clock: fastClock })
-
-/** A bus within this process that may lose what it is given. */
-const memoryBus = (loses: () => boolean = () => false) => {
-  const subscriptions: { filter: string; receive: (message: Message) => void | Promise<void> }[] = []
-  let isConnected = true
-  const onConnect: (() => void)[] = []
-  const bus: Bus = {
-    publish: (topic, payload) => {
-      if (!isConnected || loses()) return
-      const message = { topic, payload: Buffer.from(payload), retained: false }
-      for (const one of [...subscriptions]) if (topicMatches(one.filter, topic)) setImmediate(() => void one.receive(message))
-    },
-    subscribe: (filter, receive) => {
-      subscriptions.push({ filter, receive })
-      return Promise.resolve()
-    },
-    unsubscribe: (filter) => {
-      const at = subscriptions.findIndex((one) => one.filter === filter)
-      if (at !== -1) subscriptions.splice(at, 1)
-    },
-    isConnected: () => isConnected,
-    onConnect: (call) => {
-      onConnect.push(call)
-      if (isConnected) call()
-    },
-    onDisconnect: () => undefined,
-    backlogBytes: () => 0,
-    isHeard: () => true,
-    close: () => Promise.resolve(),
-  }
-  const connect = (state: boolean) => {
-    isConnected = state
-    if (state) for (const call of onConnect) call()
-  }
-  return { bus, connect, subscriptions }
-}
-
-interface Asked {
-  id: string
-  replyTo: string
-  operation: string
-  input: Record<string, unknown>
-  follow: boolean
-}
-
-/** A controller that answers with what the test says; undefined is silence. */
-const serve = (bus: Bus, answer: (asked: Asked) => unknown) => {
-  const seen: Asked[] = []
-  void bus.subscribe('skein/v1/default/request/#', ({ topic, payload }) => {
-    const { id, reply_to, input, follow } = JSON.parse(Buffer.from(payload).toString())
-    const operation = readTopic('default', topic)?.params['operation']?.replaceAll('/', '.') ?? ''
-    const asked = { id, replyTo: reply_to, operation, input, follow: follow === true }
-    seen.push(asked)
-    const reply = answer(asked)
-    if (reply !== undefined) bus.publish(reply_to, JSON.stringify({ id, ...Object(reply) }))
-  })
-  return seen
-}
 
 const at = '2026-01-01T00:00:00.000Z'
 const runOf = (attempt: number, over: object = {}) => ({
@@ -155,6 +95,26 @@ describe('client', () => {
     const client = clientOn(bus, where, fastIo().io, 700)
     expect(await client.ask('system.status', {})).toMatchObject({ ok: false, error: { code: 'unavailable' } })
     expect(seen.length).toBeGreaterThan(1)
+  })
+
+  test('what was refused because of a device is told at once', async () => {
+    const { bus } = memoryBus()
+    const error = { ...wireError('unavailable', 'it is offline'), details: [{ field: 'device', code: 'offline', message: 'x' }] }
+    const seen = serve(bus, () => ({ ok: false, error }))
+    expect(await clientOn(bus, where, fastIo().io, 5000).ask('system.status', {})).toMatchObject({ ok: false, error })
+    expect(seen).toHaveLength(1)
+  })
+
+  test('says of what it could not deliver whether it may be done all the same', async () => {
+    const { bus, connect } = memoryBus()
+    const client = clientOn(bus, where, fastIo().io, 300)
+    await expect(client.ask('system.status', {})).rejects.toMatchObject({ mayBeDone: true })
+    connect(false)
+    await expect(client.ask('system.status', {})).rejects.toMatchObject({ mayBeDone: false })
+    const hinted = unanswered('it may be done')
+    await expect(client.ask('system.status', {}).catch(hinted)).rejects.toThrow(/^Cannot reach the broker(?!.*may be done)/)
+    connect(true)
+    await expect(client.ask('system.status', {}).catch(hinted)).rejects.toThrow(/; it may be done$/)
   })
 
   test('does not believe an answer that the table does not promise', async () => {

@@ -78,6 +78,14 @@ describe('runCli()', () => {
     expect(JSON.parse((await cli('tsk', '--json')).out)).toEqual({
       error: { code: 'usage', message: expect.stringContaining('tsk') },
     })
+    for (const argv of [
+      ['--json', 'token'],
+      ['token', '--json'],
+    ])
+      expect(JSON.parse((await cli(...argv)).out)).toEqual({
+        error: { code: 'usage', message: '"token" wants a verb: create, list, revoke' },
+      })
+    expect(JSON.parse((await cli('--json')).out).error.message).toMatch(/^"skein" wants a verb: run, task,/)
   })
 
   test('leaves --json behind -- to the program', async () => {
@@ -143,6 +151,30 @@ describe('skein run', () => {
       },
     })
     expect(readTask(taskOfRun(['echo $HOME'], {}, 'k'))).toMatchObject({ ok: true, task: { payload: { command: 'echo $HOME' } } })
+  })
+})
+
+describe('skein workload', () => {
+  test('wrong usage is told before anybody is asked', async () => {
+    for (const [argv, why] of [
+      [['workload'], 'Usage: skein workload'],
+      [['workload', 'start'], "missing required argument 'workload'"],
+      [['workload', 'logs', 'a', '-f', '--since', '10m'], 'go without it'],
+      [['workload', 'logs', 'a', '--tail', '10001'], 'at most 10000'],
+      [['workload', 'exec', 'a'], "missing required argument 'command'"],
+      [['workload', 'exec', 'a', '--timeout', '-1', '--', 'x'], 'number of seconds, or 0'],
+      [['workload', 'strat', 'a'], 'Did you mean start?'],
+    ] as const)
+      expect(await cli(...argv), argv.join(' ')).toMatchObject({ exitCode: 2, out: '', err: expect.stringContaining(why) })
+    expect(await cli('workload', 'exec', 'a', '--device', 'd', '--', 'ls', '--json')).toMatchObject({ exitCode: 4, out: '' })
+  })
+
+  test('exec is a task within the workload', () => {
+    const task = taskOfRun(['env'], { device: 'pi', within: 'ticker', workTimeout: 30 }, 'k')
+    expect(readTask(task)).toMatchObject({
+      ok: true,
+      task: { payload: { command: 'env', within: 'ticker' }, target: { device: 'pi' }, options: { timeout_seconds: 30 } },
+    })
   })
 })
 
