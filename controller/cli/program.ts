@@ -6,6 +6,7 @@ import type { BrokerConfigFlags } from './broker-config/broker-config.ts'
 import { ageFlag, flagsOf, limitFlag, pairFlag, runFlagsOf, secondsFlag, severalFlag, wholeFlag, withGlobals } from './flags.ts'
 import type { GlobalFlags, Io } from './io.ts'
 import { addDeviceVerbs } from './program-devices.ts'
+import { addLocalVerbs } from './program-local.ts'
 import { addTrustVerbs } from './program-trust.ts'
 import { addWorkloadVerbs } from './program-workload.ts'
 import type { PruneFlags } from './prune.ts'
@@ -136,23 +137,7 @@ export const programOf = (io: Io, act: Act): Command => {
   ).enablePositionalOptions()
   addTrustVerbs(token, key, io, act, verb)
 
-  const local = withGlobals(program.command('local').description('look at the device on this machine, no controller needed'))
-  verb(local.enablePositionalOptions(), 'status', 'show what the device says of itself')
-    .option('--device <name>', 'this one of several')
-    .action((_options, command: Command) =>
-      act(
-        import('./local.ts').then((one) => one.localStatus(io, { ...flagsOf(command), ...command.opts<{ device?: string }>() })),
-      ),
-    )
-
-  verb(local, 'metrics', 'print the metrics of the device, as Prometheus reads them')
-    .option('--device <name>', 'this one of several')
-    .action((_options, command: Command) =>
-      act(
-        import('./local.ts').then((one) => one.localMetrics(io, { ...flagsOf(command), ...command.opts<{ device?: string }>() })),
-      ),
-    )
-
+  addLocalVerbs(program, io, act, verb)
   const profile = withGlobals(
     program.command('profile').description('keep brokers and tokens under names'),
   ).enablePositionalOptions()

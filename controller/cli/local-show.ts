@@ -1,0 +1,76 @@
+import type { WorkloadSpec } from '../../schemas/workload.ts'
+import type { WorkloadRun, WorkloadStatus } from '../../schemas/workload-status.ts'
+import type { Io } from './io.ts'
+import { ago, factsOf, tableOf } from './table.ts'
+
+/** A workload as the device of this machine tells of it. */
+export type LocalWorkload = WorkloadStatus & { spec: WorkloadSpec; file: string | null; runs: WorkloadRun[] }
+
+/** The workloads of one device as a table. */
+export const localTable = (workloads: readonly WorkloadStatus[], io: Pick<Io, 'terminal'>, now: number): string =>
+  tableOf(
+    ['WORKLOAD', 'TYPE', 'MODE', 'STATE', 'HEALTH', 'PID', 'RUNS', 'STARTED', 'NEXT', 'MEMORY', 'REASON'],
+    workloads.map((one) => [
+      one.name,
+      one.type,
+      one.run_mode,
+      one.state,
+      one.health ?? '-',
+      one.pid === null ? '-' : String(one.pid),
+      String(one.run_count),
+      ago(one.last_started_at, now),
+      ago(one.next_at, now),
+      one.memory_mb === null ? '-' : `${Math.round(one.memory_mb)} MB`,
+      one.reason ?? '',
+    ]),
+    io.terminal,
+  )
+
+/** One workload, with the last of its runs. */
+export const localDetails = (one: LocalWorkload, now: number): string => {
+  const { spec } = one
+  const at = (instant: string | null): string | null => (instant === null ? null : `${instant} (${ago(instant, now)})`)
+  const words = spec.command ?? spec.script?.split('\n', 1)[0] ?? spec.module ?? spec.prompt ?? ''
+  return factsOf([
+    ['workload', one.name],
+    ['state', one.state + (one.reason ? ` (${one.reason})` : '')],
+    ['health', one.health],
+    ['type', one.type],
+    ['run mode', one.run_mode],
+    ['runs', typeof words === 'string' ? words : words.join(' ')],
+    ['entry point', spec.module === undefined ? null : (spec.entry_point ?? 'run')],
+    [
+      'schedule',
+      spec.schedule === undefined ? null : `${spec.schedule}${spec.timezone === undefined ? '' : ` (${spec.timezone})`}`,
+    ],
+    ['max runs', spec.max_runs],
+    ['version', one.version],
+    ['tags', one.tags.join(', ')],
+    ['origin', one.file ?? one.origin],
+    ['pid', one.pid],
+    ['memory', one.memory_mb === null ? null : `${one.memory_mb} MB`],
+    ['run count', one.failures > 0 ? `${one.run_count}, the last ${one.failures} failed` : one.run_count],
+    ['started', at(one.last_started_at)],
+    ['ended', at(one.last_ended_at)],
+    ['next', at(one.next_at)],
+    ['last exit code', one.last_exit_code],
+    ['last error', one.last_error],
+  ])
+}
+
+/** Runs of a workload, newest first. */
+export const runsTable = (runs: readonly WorkloadRun[], io: Pick<Io, 'terminal'>, now: number): string =>
+  tableOf(
+    ['RUN', 'CAUSE', 'STATE', 'EXIT', 'STARTED', 'TOOK', 'SLOT', 'REASON'],
+    runs.map((run) => [
+      run.run_id,
+      run.cause,
+      run.state,
+      run.exit_code === null ? '-' : String(run.exit_code),
+      ago(run.started_at, now),
+      run.duration_seconds === null ? '-' : `${run.duration_seconds}s`,
+      run.slot ?? '-',
+      run.reason ?? '',
+    ]),
+    io.terminal,
+  )
