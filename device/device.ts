@@ -6,6 +6,7 @@ import type { Log } from '../base/log.ts'
 import { startLoopDelay } from '../base/loop-delay.ts'
 import { openMetricsDoor } from '../base/metrics-door.ts'
 import { startMqttBus } from '../base/mqtt-bus.ts'
+import { noBus } from '../base/no-bus.ts'
 import { devicePathsIn } from '../base/paths.ts'
 import { claimsIn } from '../base/token-claims.ts'
 import { version } from '../base/version.ts'
@@ -35,7 +36,8 @@ export interface DeviceOptions {
   name: string
   fleet: string
   folder: string
-  url: string
+  /** The broker; undefined for a device of no fleet. */
+  url: string | undefined
   /** What it logs in at the broker with; asked for every connect. */
   password: () => string
   token: () => string
@@ -74,27 +76,30 @@ export const startDevice = async (options: DeviceOptions) => {
   if (damage !== null) log.error({ found: damage }, 'the journal is damaged')
   const runner = startProcessRunner({ folder: paths.runs, clock, log, env: options.env })
   const segments = openSegments(paths.spool)
-  const bus = startMqttBus({
-    url: options.url,
-    clientId: deviceClientId(fleet, name),
-    username: name,
-    password: options.password,
-    ...(options.ca === undefined ? {} : { ca: options.ca }),
-    will: () => ({
-      topic: topicOf(fleet, 'deviceState', { device: name }),
-      payload: JSON.stringify({
-        state: 'offline',
-        session: journal.nextSession(),
-        at: instant(clock.now()),
-        reason: 'connection lost',
-      }),
-      retain: true,
-      qos: 1,
-    }),
-    log,
-    clock,
-    chance: systemChance,
-  })
+  const bus =
+    options.url === undefined
+      ? noBus
+      : startMqttBus({
+          url: options.url,
+          clientId: deviceClientId(fleet, name),
+          username: name,
+          password: options.password,
+          ...(options.ca === undefined ? {} : { ca: options.ca }),
+          will: () => ({
+            topic: topicOf(fleet, 'deviceState', { device: name }),
+            payload: JSON.stringify({
+              state: 'offline',
+              session: journal.nextSession(),
+              at: instant(clock.now()),
+              reason: 'connection lost',
+            }),
+            retain: true,
+            qos: 1,
+          }),
+          log,
+          clock,
+          chance: systemChance,
+        })
 
   const identity = openIdentity(paths.identity)
   const room = watchRoom({ folder: options.folder, spoolMb: options.spoolMb, logMb: options.logMb, clock, log })
@@ -140,10 +145,11 @@ export const startDevice = async (options: DeviceOptions) => {
     },
     damaged,
   })
+  // Without a broker there is no token to renew.
   const renewal = startRenewal({
     fleet,
     device: name,
-    url: options.url,
+    url: options.url ?? '',
     ca: options.ca,
     token: options.token,
     tokenFile: options.tokenFile,
@@ -172,7 +178,7 @@ export const startDevice = async (options: DeviceOptions) => {
     version,
     ...(damage === null ? {} : { damage }),
     pid: process.pid,
-    url: options.url,
+    url: options.url ?? null,
     ...core.link.status(),
     ...(bus.isConnected() ? {} : { problem: bus.lastError() ?? null }),
     capacity: options.capacity,

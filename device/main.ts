@@ -27,22 +27,25 @@ if (process.argv[2] === 'join') {
     if (joins && config.token === undefined && !existsSync(tokenFile)) await joinFirst(config, name, log)
     const membership = readMembership(all.membership)
     const own = membership?.device === name ? membership : undefined
-    const token = (): string => config.token ?? readFileSync(tokenFile, 'utf8').trim()
-    if (config.token === undefined && !existsSync(tokenFile)) {
+    const hasToken = config.token !== undefined || existsSync(tokenFile)
+    // Of no fleet yet, and not told of any: it looks after its own workloads.
+    const isAlone = !hasToken && config.url === undefined && config.token_file === undefined
+    if (!hasToken && !isAlone) {
       throw new ConfigFault(
         'token_file',
         `there is no ${tokenFile}; join with "skein device join", or give a token with --token or --token-file`,
       )
     }
+    const token = (): string => (isAlone ? '' : (config.token ?? readFileSync(tokenFile, 'utf8').trim()))
     const device = await startDevice({
       name,
       fleet: own?.fleet ?? config.fleet,
       folder: paths.folder,
-      url: config.url ?? own?.url ?? 'mqtt://127.0.0.1:1883',
+      url: isAlone ? undefined : (config.url ?? own?.url ?? 'mqtt://127.0.0.1:1883'),
       password: () => passwordFor(config.login, token()),
       token,
       // A broker with users of its own would have to be told of a new one first.
-      tokenFile: config.token === undefined && config.login === 'token' ? tokenFile : undefined,
+      tokenFile: !isAlone && config.token === undefined && config.login === 'token' ? tokenFile : undefined,
       ca: caOf(config.tls_ca ?? (existsSync(paths.ca) ? paths.ca : undefined)),
       controllerKey: config.controller_key,
       labels: config.labels,
