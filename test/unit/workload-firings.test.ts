@@ -209,6 +209,14 @@ describe('jitterMs()', () => {
     expect(one.look(at)).toMatchObject({ fire: [{ slot: noon, cause: 'firing' }], next: { slot: noon + hour } })
   })
 
+  test('brings a slot whose firing lies ahead again, when the clock is put back in between', () => {
+    const plan = planOf({ jitter_seconds: 600 })
+    const one = desk(plan, noon + 5 * hour)
+    one.look(noon + 7 * hour)
+    expect(one.look(noon + 1).next).toEqual({ slot: noon, at: plan.dueAt(noon) })
+    expect(one.look(plan.dueAt(noon)).fire).toEqual([{ slot: noon, cause: 'firing' }])
+  })
+
   test('brings no slot of before the schedule was known', () => {
     const plan = planOf({ jitter_seconds: 600 })
     const one = desk(plan, noon + 1)
