@@ -63,10 +63,8 @@ describe('startHttpDoor()', () => {
     test(`serves ${name} at ${method.toUpperCase()} ${path}`, async () => {
       const reply = await call(method.toUpperCase(), `/api/v1${path.replace(/\{\w+\}/g, 'some-id')}`)
       expect(reply).toMatchObject({ status, json: { task_id: 't' } })
-      const field = /\{(\w+)\}/.exec(path)?.[1]
-      expect(asked).toEqual([
-        { asker: { subject: 'ann', door: 'api' }, operation: name, input: field ? { [field]: 'some-id' } : {} },
-      ])
+      const input = Object.fromEntries([...path.matchAll(/\{(\w+)\}/g)].map(([, field]) => [field, 'some-id']))
+      expect(asked).toEqual([{ asker: { subject: 'ann', door: 'api' }, operation: name, input }])
     })
   }
 
