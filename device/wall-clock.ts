@@ -1,6 +1,6 @@
-import { existsSync, readFileSync } from 'node:fs'
 import { type Clock, every } from '../base/clock.ts'
 import type { Journal } from './journal.ts'
+import { readClockSigns } from './workloads/clock-signs.ts'
 import { type ClockTrust, isClockTrusted } from './workloads/clock-trust.ts'
 
 export interface WallClockDeps {
@@ -19,16 +19,12 @@ export const watchWallClock = ({ journal, clock }: WallClockDeps) => {
   let wasTrusted = false
   let lastSeen = journal.clockSeen()
   let lookedMono = Number.NEGATIVE_INFINITY
-  let signs = { isSynchronized: false, hasTimeService: false, hasBatteryClock: false }
+  let signs = readClockSigns('/', clock.now())
 
   const look = (): void => {
     if (clock.mono() - lookedMono < lookMs) return
     lookedMono = clock.mono()
-    signs = {
-      isSynchronized: existsSync('/run/systemd/timesync/synchronized'),
-      hasTimeService: ['/run/systemd/timesync', '/run/chrony', '/run/ntpd.pid'].some((path) => existsSync(path)),
-      hasBatteryClock: textIn('/sys/class/rtc/rtc0/hctosys') === '1',
-    }
+    signs = readClockSigns('/', clock.now())
   }
 
   const trust = (controllerNow: number | null): ClockTrust => {
@@ -51,11 +47,3 @@ export const watchWallClock = ({ journal, clock }: WallClockDeps) => {
   return { trust, close: (): void => remembering.cancel() }
 }
 export type WallClock = ReturnType<typeof watchWallClock>
-
-const textIn = (path: string): string | undefined => {
-  try {
-    return readFileSync(path, 'latin1').trim()
-  } catch {
-    return undefined // this machine has none
-  }
-}

@@ -59,7 +59,7 @@ export const createTending = ({ clock, running, surroundings, live, changed }: T
       process: { env, cwd, uid: identity?.uid, gid: identity?.gid },
       lastWroteMono: () => run.pulse?.lastMono() ?? null,
       startedMono,
-      mono: clock.mono,
+      clock,
     })
     run.checks = startChecks({
       ...{ health, probe, clock, startedMono },
