@@ -116,6 +116,7 @@ export const createExchange = (deps: ExchangeDeps) => {
           device.isReady = true
           device.nonce = hello.nonce
           device.helloMono = hello.mono_ms
+          device.refuses = hello.refuses ?? null
           device.keys = hello.keys
           store.joinings.connected(name)
           if (!wasReady)
@@ -182,6 +183,9 @@ export const createExchange = (deps: ExchangeDeps) => {
       if (!device || beat.session < device.row.session) return
       heard(device)
       device.metrics = beat.metrics ?? null
+      const refused = device.refuses !== null
+      device.refuses = beat.refuses ?? null
+      if (refused && device.refuses === null) deps.roomFor(name)
       const unknown: string[] = []
       for (const run of beat.running) {
         const lease = fleet.leases.get(run)

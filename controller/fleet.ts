@@ -25,6 +25,8 @@ export interface FleetDevice {
   /** The `mono_ms` of its last heartbeat that wanted an answer. */
   heardBeat: number | null
   metrics: Record<string, unknown> | null
+  /** Why it takes no new work now, in its own words. */
+  refuses: string | null
   /** What it has said of its workloads last. */
   reported: Reported | null
   /** The runs that occupy it. */
@@ -67,6 +69,7 @@ export const createFleet = (store: Store, clock: Clock, silentAfterMs: number) =
       heardAtMono: clock.mono(),
       heardBeat: null,
       metrics: null,
+      refuses: null,
       reported: store.reported.get(row.name),
       live: new Set(),
     }
@@ -97,7 +100,9 @@ export const createFleet = (store: Store, clock: Clock, silentAfterMs: number) =
   const isSilent = (device: FleetDevice): boolean => clock.mono() - device.heardAtMono >= silentAfterMs
 
   const freeOf = (device: FleetDevice): number =>
-    device.isReady && !device.row.drained && !isSilent(device) ? device.row.capacity - device.live.size : 0
+    device.isReady && !device.row.drained && device.refuses === null && !isSilent(device)
+      ? device.row.capacity - device.live.size
+      : 0
 
   const rooms = createRooms(devices, freeOf)
 

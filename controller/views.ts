@@ -45,6 +45,7 @@ export const createViews = (store: Store, fleet: Fleet, clock: Clock) => {
       labels: device.labels,
       isReady: device.isReady && !fleet.isSilent(device),
       drained: device.row.drained === 1,
+      refuses: device.refuses,
       free: fleet.freeOf(device),
     }))
     const why = whyWaiting(fleet.rooms.lane(first.lane), first.due_at, candidates)

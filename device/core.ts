@@ -42,6 +42,8 @@ export interface DeviceCoreDeps {
   capacity: number
   metrics: () => Record<string, unknown>
   spoolBudget: () => number
+  /** Why nothing new is taken; undefined if it is. */
+  refuses?: () => string | undefined
   /** Makes what keeps its workloads; a device without this has none. */
   workloads?: (port: WorkloadsPort) => WorkloadKeeper
   /** The journal is broken, and cannot be gone on with. */
@@ -148,6 +150,7 @@ export const createDeviceCore = (deps: DeviceCoreDeps) => {
     labels: deps.labels,
     capacity: deps.capacity,
     metrics: deps.metrics,
+    refuses: deps.refuses ?? (() => undefined),
     running: supervisor.running,
     wantsAnswer: supervisor.wantsAnswer,
     orders: supervisor.orders,

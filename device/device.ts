@@ -102,7 +102,15 @@ export const startDevice = async (options: DeviceOptions) => {
         })
 
   const identity = openIdentity(paths.identity)
-  const room = watchRoom({ folder: options.folder, spoolMb: options.spoolMb, logMb: options.logMb, clock, log })
+  let tellOfRoom = (): void => {}
+  const room = watchRoom({
+    folder: options.folder,
+    spoolMb: options.spoolMb,
+    logMb: options.logMb,
+    clock,
+    log,
+    changed: () => tellOfRoom(),
+  })
 
   const facts = readHostFacts()
   const labels = (): Record<string, string> => ({ ...facts, ...options.labels })
@@ -136,6 +144,7 @@ export const startDevice = async (options: DeviceOptions) => {
     capacity: options.capacity,
     metrics,
     spoolBudget: room.spoolBudget,
+    refuses: room.refusal,
     workloads: (port) => {
       keeper = keepWorkloads({
         ...{ name, fleet, paths, journal, runner, room, wallClock, surroundings, labels, clock, log, port },
@@ -145,6 +154,7 @@ export const startDevice = async (options: DeviceOptions) => {
     },
     damaged,
   })
+  tellOfRoom = core.link.beat
   // Without a broker there is no token to renew.
   const renewal = startRenewal({
     fleet,

@@ -14,6 +14,8 @@ export interface HeartbeatDeps {
   /** Whether a run is to be ended by the device itself if it is given up: then the controller is to answer. */
   wantsAnswer: () => boolean
   metrics: () => Record<string, unknown>
+  /** Why nothing new is taken; undefined if it is. */
+  refuses: () => string | undefined
   /** How far the wall clock is from the controller's, in milliseconds; null before that is known. */
   clockOffsetMs: () => number | null
 }
@@ -35,6 +37,7 @@ export const createHeartbeat = ({ fleet, device, bus, clock, ...deps }: Heartbea
       mono_ms: clock.mono(),
       running: deps.running(),
       ...(deps.wantsAnswer() ? { answer: true } : {}),
+      refuses: deps.refuses(),
       metrics: { ...deps.metrics(), clock_offset_ms: deps.clockOffsetMs() },
     }
     bus.publish(topicOf(fleet, 'deviceHeartbeat', { device }), JSON.stringify(heartbeat), { qos: 0 })
@@ -46,6 +49,8 @@ export const createHeartbeat = ({ fleet, device, bus, clock, ...deps }: Heartbea
       everyMs = ms
       beat()
     },
+    /** Something in it is different: that does not wait for its turn. */
+    beat,
     close: (): void => {
       isClosed = true
       timer?.cancel()

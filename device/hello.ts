@@ -16,6 +16,8 @@ export interface HelloSources {
   version: string
   labels: () => Record<string, string>
   capacity: number
+  /** Why nothing new is taken; undefined if it is. */
+  refuses: () => string | undefined
 }
 
 /** So many logs at most are named in one hello; the others follow when these are acknowledged. */
@@ -51,5 +53,6 @@ export const helloOf = (from: HelloSources, nonce: string, believed: string[]): 
     labels: from.labels(),
     capacity: from.capacity,
     version: from.version,
+    refuses: from.refuses(),
   }
 }

@@ -84,7 +84,7 @@ export const createLink = (deps: LinkDeps) => {
 
   const heartbeat = createHeartbeat({
     ...{ fleet, device, bus, clock, session: journal.session },
-    ...{ running: deps.running, wantsAnswer: deps.wantsAnswer, metrics: deps.metrics },
+    ...{ running: deps.running, wantsAnswer: deps.wantsAnswer, metrics: deps.metrics, refuses: deps.refuses },
     clockOffsetMs: () => (controllerTime ? clock.now() - controllerNow() : null),
   })
 
@@ -268,6 +268,8 @@ export const createLink = (deps: LinkDeps) => {
     show: sender.show,
     /** What `reported` gives has changed: it is told at once, or with what else changes within a second. */
     reportedChanged: reporting.changed,
+    /** What is told in a heartbeat is different. */
+    beat: heartbeat.beat,
     controllerNow,
     /** What the controller's clock shows; null while it has not said so. */
     controllerTime: (): number | null => (controllerTime ? controllerNow() : null),

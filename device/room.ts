@@ -8,6 +8,8 @@ export interface RoomDeps {
   logMb: number
   clock: Clock
   log: Log
+  /** From now on something new is taken, or is not. */
+  changed: () => void
 }
 
 const mb = 1024 * 1024
@@ -16,7 +18,7 @@ const spoolShare = 0.05
 const measureMs = 5000
 
 /** How much may be kept on the disk of a device, and whether there is room for anything new. */
-export const watchRoom = ({ folder, spoolMb, logMb, clock, log }: RoomDeps) => {
+export const watchRoom = ({ folder, spoolMb, logMb, clock, log, changed }: RoomDeps) => {
   let free = 0
   let reserve = 0
   let isLow = false
@@ -29,8 +31,9 @@ export const watchRoom = ({ folder, spoolMb, logMb, clock, log }: RoomDeps) => {
     const wasLow = isLow
     // Not back and forth at the edge.
     isLow = free < (wasLow ? 1.5 * reserve : reserve)
-    if (isLow !== wasLow)
-      log.warn({ free_bytes: free }, isLow ? 'the disk is nearly full: nothing new is taken' : 'there is room again')
+    if (isLow === wasLow) return
+    log.warn({ free_bytes: free }, isLow ? 'the disk is nearly full: nothing new is taken' : 'there is room again')
+    changed()
   }
   measure()
   const measuring = every(clock, measureMs, measure)

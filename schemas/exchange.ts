@@ -117,6 +117,8 @@ export const Hello = z.looseObject({
   labels: Labels,
   capacity: Counter,
   version: z.string(),
+  /** Why it takes no new work now. */
+  refuses: z.string().max(200).optional(),
 })
 export type Hello = z.infer<typeof Hello>
 
@@ -126,6 +128,8 @@ export const Heartbeat = z.looseObject({
   at: Instant,
   mono_ms: z.number(),
   running: z.array(RunId),
+  /** Why it takes no new work now, as a full disk is. */
+  refuses: z.string().max(200).optional(),
   /** The device asks to be told that this was heard: it has runs to stop by itself if it is given up. */
   answer: z.boolean().optional(),
   metrics: z

@@ -5,6 +5,8 @@ export interface Candidate {
   labels: Readonly<Record<string, string>>
   isReady: boolean
   drained: boolean
+  /** Why it takes no new work now. */
+  refuses: string | null
   free: number
 }
 
@@ -27,8 +29,12 @@ export const whyWaiting = (lane: Lane, dueAt: number | null, devices: Iterable<C
       ? `drained: ${some(inLane)}`
       : `not connected: ${some(inLane.filter((device) => !device.isReady))}`
   }
-  return ready.every((device) => device.free <= 0) ? `busy: ${some(ready)}` : 'about to be dispatched'
+  const taking = ready.filter((device) => device.refuses === null)
+  if (taking.length === 0) return `takes nothing new: ${ready[0]?.name} (${ready[0]?.refuses})${more(ready)}`
+  return taking.every((device) => device.free <= 0) ? `busy: ${some(taking)}` : 'about to be dispatched'
 }
+
+const more = (devices: readonly Candidate[]): string => (devices.length > 1 ? ` and ${devices.length - 1} more` : '')
 
 const some = (devices: readonly Candidate[]): string => {
   const names = devices.slice(0, 3).map((device) => device.name)

@@ -87,7 +87,7 @@ describe('lanes', () => {
 })
 
 describe('whyWaiting()', () => {
-  const ready = { isReady: true, drained: false, free: 1 }
+  const ready = { isReady: true, drained: false, refuses: null, free: 1 }
   const device = (name: string, more: Partial<Candidate> = {}): Candidate => ({
     name,
     labels: { os: 'linux' },
@@ -98,6 +98,11 @@ describe('whyWaiting()', () => {
 
   test.each([
     ['=d9', [device('d1')], 'no device named "d9" has joined'],
+    [
+      '=d1',
+      [device('d1', { refuses: 'disk_full: only 3 KiB are free', free: 0 })],
+      'takes nothing new: d1 (disk_full: only 3 KiB are free)',
+    ],
     ['*', [], 'no device has joined yet'],
     ['?os=plan9', [device('d1'), device('d2')], 'no device matches the selector (2 known)'],
     ['*', [device('d1', { drained: true })], 'drained: d1'],
