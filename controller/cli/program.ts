@@ -9,6 +9,7 @@ import { addDeviceVerbs } from './program-devices.ts'
 import { addLocalVerbs } from './program-local.ts'
 import { addTrustVerbs } from './program-trust.ts'
 import { addWorkloadVerbs } from './program-workload.ts'
+import { addValidate } from './program-workloads.ts'
 import type { PruneFlags } from './prune.ts'
 import type { ListFlags } from './task.ts'
 import type { LogsFlags } from './task-logs.ts'
@@ -194,6 +195,7 @@ export const programOf = (io: Io, act: Act): Command => {
       ),
     )
 
+  addValidate(program, io, act)
   verb(program, 'doctor', 'find what is wrong here, with the broker or in the fleet, and say what to do about it').action(
     (_options, command: Command) => act(import('./doctor/doctor.ts').then((one) => one.doctor(io, flagsOf(command)))),
   )
