@@ -18,6 +18,7 @@ export const findingOf = ({ claim, isSameBoot, isShimAlive, isStarting, isLeader
   if (claim.by === 'daemon') return over({ kind: 'not_started', code: claim.code, reason: claim.reason })
   if (claim.by === 'shim' && claim.exit !== undefined) {
     // The pid is written before the program is executed: without one nothing of it ran, and the status is that of the attempt.
+    if (claim.refused !== undefined) return over(notStarted(claim.refused))
     return over(claim.leader ? { kind: 'exited', code: claim.exit } : notStarted('its process could not be prepared'))
   }
   // What the disk had not taken before the power went is no proof that nothing ran.

@@ -1,8 +1,12 @@
 import type { Clock, Timer } from '../../base/clock.ts'
+import type { StopSignal } from '../../schemas/workload.ts'
 import type { RunEnd, RunHandle, RunWatcher } from '../runner.ts'
+import type { Kept } from './confinement/kept.ts'
+import { membersFor } from './confinement/members.ts'
+import type { ProcessView } from './confinement/process-view.ts'
 import { type Finding, findingOf } from './findings.ts'
 import type { Output } from './output.ts'
-import { type Identity, isRunning, membersOf, signalMembers } from './process-table.ts'
+import { type Identity, isRunning, membersOf } from './process-table.ts'
 import { claimNotStarted, readClaim } from './run-folder.ts'
 
 /** One run under watch. `look` is called when something may have changed; the files and the process table say what. */
@@ -13,7 +17,11 @@ export interface LiveRun extends RunHandle {
 }
 
 export interface LiveRunDeps {
+  run: string
   folder: string
+  /** How it was set up; a task's own command is not. */
+  kept: Kept | undefined
+  view: ProcessView
   clock: Clock
   watcher: RunWatcher
   output: Output
@@ -40,10 +48,14 @@ export const watchRun = ({ folder, clock, watcher, output, isSameBoot, unclaimed
   let leader: Identity | undefined
   let end: RunEnd | undefined
   let killAt: number | undefined
-  let hasTerminated = false
+  let asked: StopSignal | undefined
+  /** Who was told to end. */
+  const told = new Set<number>()
   let isClosed = false
   let timer: Timer | undefined
   let pauseMs = 2
+  const { run, kept, view } = given
+  const members = membersFor({ run, kept, view, mono: clock.mono, isStopped: () => asked !== undefined })
 
   const lookAgainIn = (ms: number): void => {
     timer?.cancel()
@@ -68,21 +80,23 @@ export const watchRun = ({ folder, clock, watcher, output, isSameBoot, unclaimed
     return findingOf({ claim, isSameBoot, isShimAlive, isStarting, isLeaderAlive })
   }
 
-  /** Signals what is left of the run as far as it is due; says whether anything is left. */
+  /** Signals what is left of the run as far as it is due; says whether anything is left, or may be. */
   const press = (): boolean => {
     if (!leader || !isSameBoot) return false
-    const members = membersOf(leader, isYoung())
-    if (members.length === 0) return false
-    if (killAt === undefined) return true
-    const left = killAt - clock.mono()
-    if (left <= 0) {
-      signalMembers(leader, members, 'SIGKILL')
-    } else if (!hasTerminated) {
-      hasTerminated = true
-      signalMembers(leader, members, 'SIGTERM')
-      // A stopped process takes the first signal only when it goes on.
-      signalMembers(leader, members, 'SIGCONT')
+    const left = members.of(leader, isYoung())
+    if (left?.length === 0) return false
+    if (killAt === undefined || !left) return true
+    if (killAt <= clock.mono()) {
+      members.kill(leader, left)
+      return true
     }
+    // What a program starts to end in good order is left alone while the program lives.
+    const untold = told.size > 0 && !end ? [] : left.filter(({ pid }) => !told.has(pid))
+    if (untold.length === 0) return true
+    for (const { pid } of untold) told.add(pid)
+    members.signal(leader, untold, asked ?? 'SIGTERM')
+    // A stopped process takes the first signal only when it goes on.
+    members.signal(leader, untold, 'SIGCONT')
     return true
   }
 
@@ -126,8 +140,9 @@ export const watchRun = ({ folder, clock, watcher, output, isSameBoot, unclaimed
       }
     }
     if (!output.drain() || isClosed) return
+    const isOutOfMemory = program.kind === 'exited' && members.wasOutOfMemory()
     close()
-    watcher.ended(program)
+    watcher.ended(isOutOfMemory ? { ...program, isOutOfMemory } : program)
   }
 
   function close(): void {
@@ -146,9 +161,10 @@ export const watchRun = ({ folder, clock, watcher, output, isSameBoot, unclaimed
       close()
       watcher.noRoom()
     },
-    stop: (ms) => {
+    stop: (ms, signal = 'SIGTERM') => {
       if (isClosed) return
-      killAt = Math.min(killAt ?? Number.POSITIVE_INFINITY, clock.mono() + ms)
+      asked ??= signal
+      killAt = Math.min(killAt ?? Number.POSITIVE_INFINITY, clock.mono() + (signal === 'SIGKILL' ? 0 : ms))
       lookAgainIn(0)
     },
     pause: output.pause,
@@ -157,6 +173,6 @@ export const watchRun = ({ folder, clock, watcher, output, isSameBoot, unclaimed
       if (end) lookAgainIn(0)
     },
     release: close,
-    usage: () => null,
+    usage: () => (leader && isSameBoot && !isClosed ? members.usage(leader) : null),
   }
 }

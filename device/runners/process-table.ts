@@ -96,7 +96,8 @@ export const signalMembers = (leader: Identity, members: readonly ProcessStat[],
   for (const member of members) if (member.group !== leader.pid) send(member.pid, signal)
 }
 
-const send = (pid: number, signal: NodeJS.Signals): void => {
+/** Signals a process, or a group by its negative number; that it has gone is no failure. */
+export const send = (pid: number, signal: NodeJS.Signals): void => {
   try {
     process.kill(pid, signal)
   } catch {

@@ -1,9 +1,15 @@
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { type Clock, every } from '../../base/clock.ts'
+import { dirname, join, resolve } from 'node:path'
+import { type Clock, every, type Timer } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
 import type { AdoptOrder, RunEnd, RunHandle, Runner, RunWatcher, StartOrder } from '../runner.ts'
 import { commandLineOf, environmentOf, programText } from './command-line.ts'
+import { findAbilities } from './confinement/abilities.ts'
+import { openCgroups } from './confinement/cgroups.ts'
+import { type Confined, confine } from './confinement/confine.ts'
+import { type Kept, keepSetup, readSetup } from './confinement/kept.ts'
+import { openProcessView } from './confinement/process-view.ts'
+import { removeCgroups } from './confinement/run-cgroup.ts'
 import { openFifo } from './fifo.ts'
 import { type LiveRun, watchRun } from './live-run.ts'
 import { openNewSession } from './new-session.ts'
@@ -18,6 +24,8 @@ const crowd = 8
 export interface ProcessRunnerDeps {
   /** Where the runs have their folders. One daemon at a time works in it. */
   folder: string
+  /** The data folder, or a part of it around the former: what lies in it is the device's to open for the users of runs. */
+  data?: string
   clock: Clock
   log: Log
   /** The daemon's own environment; runs get a few harmless variables of it. */
@@ -26,13 +34,24 @@ export interface ProcessRunnerDeps {
   pollMs?: number
 }
 
+export interface ProcessRunner extends Runner {
+  /** What of a setup it can enforce, in the words of a birth message. */
+  capabilities(): readonly string[]
+  close(): void
+}
+
 /**
  * Starts real processes, each under a small shell that outlives the daemon. The watcher is never called from within `start` or
  * `adopt`, and not after `release`.
  */
-export const startProcessRunner = ({ folder, clock, log, env, pollMs = 1000 }: ProcessRunnerDeps): Runner & { close(): void } => {
+export const startProcessRunner = ({ folder, data, clock, log, env, pollMs = 1000 }: ProcessRunnerDeps): ProcessRunner => {
   const boot = readBootId()
   mkdirSync(folder, { recursive: true, mode: 0o700 })
+  // Before there is a shim: where the daemon has to leave its cgroup its shims are to go along.
+  const cgroups = openCgroups(resolve(folder), log)
+  const abilities = findAbilities(cgroups)
+  const confining = { cgroups, abilities, data: resolve(data ?? dirname(folder)) }
+  const view = openProcessView(clock.mono)
   const newSession = openNewSession(folder, log)
   const wakePath = join(folder, '.wake')
   makeWake(wakePath)
@@ -75,15 +94,27 @@ export const startProcessRunner = ({ folder, clock, log, env, pollMs = 1000 }: P
     for (const run of live.values()) run.look()
   })
 
-  const watch = (order: AdoptOrder, watcher: RunWatcher, unclaimed: string, hasShim: boolean): LiveRun => {
+  const watch = (order: AdoptOrder, watcher: RunWatcher, unclaimed: string, hasShim: boolean, kept?: Kept): LiveRun => {
     const path = join(folder, order.run)
     const isSameBoot = order.boot === boot
-    const hasPipes = isSameBoot && existsSync(join(path, 'err'))
+    const hasPipes = kept?.hasPipes !== false && isSameBoot && existsSync(join(path, 'err'))
     const output = openOutput({ folder: path, hasPipes, watcher, clock, log })
     const over = (): void => {
       if (live.get(order.run) === run) live.delete(order.run)
     }
-    const run = watchRun({ folder: path, clock, watcher, output, isSameBoot, hasShim, unclaimed, over })
+    const run = watchRun({
+      run: order.run,
+      folder: path,
+      kept,
+      view,
+      clock,
+      watcher,
+      output,
+      isSameBoot,
+      hasShim,
+      unclaimed,
+      over,
+    })
     live.get(order.run)?.release()
     live.set(order.run, run)
     clock.soon(() => {
@@ -94,24 +125,44 @@ export const startProcessRunner = ({ folder, clock, log, env, pollMs = 1000 }: P
     return run
   }
 
-  const launch = ({ run, payload, env: variables }: StartOrder, watcher: RunWatcher): RunHandle => {
+  const launch = ({ run, payload, env: variables, setup }: StartOrder, watcher: RunWatcher): RunHandle => {
     const path = join(folder, run)
     const claim = readClaim(path)
     const earlier = { run, boot: (claim.by === 'shim' ? claim.boot : undefined) ?? boot }
-    if (claim.by !== 'nobody') return watch(earlier, watcher, 'never_started', false)
+    if (claim.by !== 'nobody') return watch(earlier, watcher, 'never_started', false, readSetup(path))
     const serve = shims.place(run)
     const script = join(path, 'script')
     if (payload.script !== undefined) writeFileSync(script, payload.script, { mode: 0o700 })
-    const own = environmentOf(env, variables, payload)
-    const line = commandLineOf(payload, own, join(path, 'work'), script)
-    if (!line.ok) {
-      if (claimNotStarted(path, line.code, line.reason) === 'no-room') return noRoomHandle(clock, watcher)
+    const refuse = (code: number, reason: string): RunHandle => {
+      if (claimNotStarted(path, code, reason) === 'no-room') return noRoomHandle(clock, watcher)
       return watch(earlier, watcher, 'never_started', false)
     }
-    const live = watch(earlier, watcher, 'cannot_start: its shim did not begin', true)
-    serve(programText(own, line.cwd, newSession.wordsFor(line)))
+    let confined: Confined | undefined
+    if (setup !== undefined) {
+      const prepared = confine(confining, run, resolve(path), setup)
+      if (!prepared.ok) return refuse(125, prepared.reason)
+      confined = prepared
+      keepSetup(path, confined.kept)
+    }
+    const own = environmentOf(confined ? { ...env, ...confined.env } : env, variables, payload)
+    const line = commandLineOf(payload, own, confined?.work ?? join(path, 'work'), script)
+    if (!line.ok) return refuse(line.code, line.reason)
+    const program = confined ? confined.wrap(line, line.cwd, payload.script === undefined ? undefined : resolve(script)) : line
+    const live = watch(earlier, watcher, 'cannot_start: its shim did not begin', true, confined?.kept)
+    serve((confined?.before ?? '') + programText(own, line.cwd, newSession.wordsFor(program)))
     return live
   }
+
+  /** A process may take a moment to leave; what is in use for longer is removed at the next start. */
+  const dissolve = (folders: readonly string[], tries = 10): void => {
+    if (removeCgroups(folders) || tries === 0) return
+    const again = clock.after(100, () => {
+      dissolving.delete(again)
+      dissolve(folders, tries - 1)
+    })
+    dissolving.add(again)
+  }
+  const dissolving = new Set<Timer>()
 
   return {
     start: (order, watcher) => {
@@ -131,7 +182,8 @@ export const startProcessRunner = ({ folder, clock, log, env, pollMs = 1000 }: P
       }
     },
     adopt: (order, watcher) => {
-      if (existsSync(join(folder, order.run))) return watch(order, watcher, 'never_started', false)
+      const path = join(folder, order.run)
+      if (existsSync(path)) return watch(order, watcher, 'never_started', false, readSetup(path))
       // Without a folder nothing was started in this boot; before it, the folder itself may not have reached the disk.
       const isSameBoot = order.boot === boot
       const never: RunEnd = { kind: 'not_started', code: 125, reason: 'never_started' }
@@ -140,19 +192,25 @@ export const startProcessRunner = ({ folder, clock, log, env, pollMs = 1000 }: P
     forget: (run) => {
       live.get(run)?.release()
       try {
-        releaseShim(join(folder, run))
+        const path = join(folder, run)
+        const cgroup = readSetup(path)?.cgroup
+        releaseShim(path)
         shims.withdraw(run)
+        if (cgroup) dissolve(cgroup.all)
       } catch (error) {
         log.warn({ run, err: error }, 'run cannot be forgotten')
       }
     },
     leftovers: () => readdirSync(folder).filter((name) => !name.startsWith('.')),
-    lacks: () => undefined,
+    lacks: abilities.lacks,
+    capabilities: abilities.list,
     close: () => {
       poll.cancel()
+      for (const timer of dissolving) timer.cancel()
       wake.close()
       for (const run of [...live.values()]) run.release()
       shims.close()
+      cgroups.close()
     },
   }
 }

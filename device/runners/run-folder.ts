@@ -6,7 +6,15 @@ import { type Identity, parseStat } from './process-table.ts'
 export type Claim =
   | { by: 'nobody' }
   /** `shim` is missing for the moment between making the file and writing into it, and after a crash or on a full disk in it. */
-  | { by: 'shim'; shim: Identity | undefined; boot: string | undefined; leader: Identity | undefined; exit: number | undefined }
+  | {
+      by: 'shim'
+      shim: Identity | undefined
+      boot: string | undefined
+      leader: Identity | undefined
+      exit: number | undefined
+      /** Why the process that was to become the program did not. */
+      refused: string | undefined
+    }
   /** A daemon has decided that nothing is to start. */
   | { by: 'daemon'; code: number; reason: string }
 
@@ -17,7 +25,7 @@ export const readClaim = (folder: string): Claim => {
 
 /** Reads the lines of a claim. The last one counts only with its newline. */
 export const parseClaim = (text: string): Claim => {
-  const claim: Claim = { by: 'shim', shim: undefined, boot: undefined, leader: undefined, exit: undefined }
+  const claim: Claim = { by: 'shim', shim: undefined, boot: undefined, leader: undefined, exit: undefined, refused: undefined }
   for (const line of text.split('\n').slice(0, -1)) {
     const [word, first = ''] = line.split(' ', 2)
     if (word === 'not_started') return { by: 'daemon', code: Number(first), reason: line.slice(`${word} ${first} `.length) }
@@ -26,7 +34,8 @@ export const parseClaim = (text: string): Claim => {
       claim.shim = identityIn(line.slice(`${word} ${first} `.length))
     } else if (word === 'pid') {
       claim.leader = identityIn(line.slice(`${word} `.length))
-    } else if (word === 'exit') claim.exit = Number(first)
+    } else if (word === 'refused') claim.refused = line.slice(`${word} `.length)
+    else if (word === 'exit') claim.exit = Number(first)
   }
   return claim
 }

@@ -1,0 +1,125 @@
+import { type Identity, isRunning, membersOf, type ProcessStat, send, signalMembers, statOf } from '../process-table.ts'
+import type { Kept } from './kept.ts'
+import type { ProcessView } from './process-view.ts'
+import { memoryOf } from './resident.ts'
+import { killAllIn, pidsIn, usageIn, wasOutOfMemory } from './run-cgroup.ts'
+
+/** The living processes that belong to a run, however far they went. */
+export interface Members {
+  /** Undefined if it cannot be told yet: ask again soon. */
+  of(leader: Identity, isYoung: boolean): ProcessStat[] | undefined
+  signal(leader: Identity, members: readonly ProcessStat[], signal: NodeJS.Signals): void
+  kill(leader: Identity, members: readonly ProcessStat[]): void
+  usage(leader: Identity): { memoryBytes: number; processes: number } | null
+  wasOutOfMemory(): boolean
+}
+
+export interface MembersDeps {
+  run: string
+  kept: Kept | undefined
+  view: ProcessView
+  mono: () => number
+  /** Whether it was asked to stop. */
+  isStopped: () => boolean
+}
+
+export const membersFor = (deps: MembersDeps): Members => {
+  const { kept, view } = deps
+  const hasMonitor = kept?.hasMonitor ?? false
+  const find = kept?.cgroup ? inCgroup(kept.cgroup) : inTable(deps)
+  const inView = (leader: Identity): ProcessStat[] => view.within(usageMs).filter((one) => belongs(one, leader, deps.run))
+
+  return {
+    of: find,
+    signal: (leader, members, signal) => {
+      // A monitor ends by a signal before the program could say how it ends.
+      const rest = hasMonitor ? members.filter(({ pid }) => pid !== leader.pid) : members
+      if (rest.length === members.length || rest.length === 0) signalMembers(leader, members, signal)
+      else for (const { pid } of rest) send(pid, signal)
+    },
+    kill: (leader, members) => {
+      signalMembers(leader, members, 'SIGKILL')
+      if (kept?.cgroup) killAllIn(kept.cgroup)
+      else if (members.some((one) => one.group !== leader.pid)) killStrays(deps, leader, members)
+    },
+    usage: (leader) => {
+      const used = kept?.cgroup && usageIn(kept.cgroup)
+      if (used === null) return null
+      // Without a controller that counts memory the processes of the cgroup are asked one by one.
+      const members = used?.memoryBytes !== undefined ? [] : kept?.cgroup ? statsOf(pidsIn(kept.cgroup.track)) : inView(leader)
+      const processes = used?.processes ?? members.length
+      if (processes === 0) return null
+      const memoryBytes =
+        used?.memoryBytes ??
+        memoryOf(
+          members.map(({ pid }) => pid),
+          kept?.memoryMb,
+        )
+      return { memoryBytes, processes: Math.max(1, processes - (hasMonitor ? 1 : 0)) }
+    },
+    wasOutOfMemory: () => kept?.cgroup !== undefined && wasOutOfMemory(kept.cgroup),
+  }
+}
+
+/** What is asked every second may be a little older for all but the first who asks. */
+const usageMs = 900
+
+/** What is born in a cgroup stays in it. The leader counts from before it goes in. */
+const inCgroup =
+  ({ track }: NonNullable<Kept['cgroup']>) =>
+  (leader: Identity): ProcessStat[] => {
+    const members = statsOf(pidsIn(track))
+    if (members.some(({ pid }) => pid === leader.pid) || !isRunning(leader)) return members
+    return [...members, ...statsOf([leader.pid])]
+  }
+
+/**
+ * Without one: the group and the session, and whoever has left them but still carries the run's name in its environment. To look for
+ * those takes a look at all processes, so it is done for runs that are set up in some way and for those that were asked to stop;
+ * a task that ends by itself is too short for it.
+ */
+const inTable = ({ run, kept, view, mono, isStopped }: MembersDeps) => {
+  /** Nobody is left when a look after this finds nobody. */
+  let sinceMono: number | undefined
+  return (leader: Identity, isYoung: boolean): ProcessStat[] | undefined => {
+    const near = membersOf(leader, isYoung)
+    if (kept === undefined && !isStopped()) return near
+    if (near.length > 0) {
+      sinceMono = undefined
+      const far = view.within(recentMs).filter((one) => one.run === run && isLater(one, leader) && isRunning(one))
+      return [...near, ...far.filter((one) => !near.some(({ pid }) => pid === one.pid))]
+    }
+    sinceMono ??= mono()
+    const seen = view.since(sinceMono)
+    const left = seen?.filter((one) => belongs(one, leader, run))
+    if (left && left.length > 0) sinceMono = undefined
+    return left
+  }
+}
+
+/** So old may be what is known of those who left when the others are signalled: many runs are stopped at once. */
+const recentMs = 50
+const rounds = 5
+
+/** Kills those who were born while others were killed. */
+const killStrays = ({ run, view }: MembersDeps, leader: Identity, members: readonly ProcessStat[]): void => {
+  const sent = new Set(members.map(({ pid }) => pid))
+  for (let round = 0; round < rounds; round++) {
+    const fresh = view.now().filter((one) => belongs(one, leader, run) && !sent.has(one.pid))
+    if (fresh.length === 0) return
+    for (const one of fresh) sent.add(one.pid)
+    signalMembers(leader, fresh, 'SIGKILL')
+  }
+}
+
+const belongs = (one: ProcessStat & { run: string | undefined }, leader: Identity, run: string): boolean =>
+  isLater(one, leader) && (one.group === leader.pid || one.session === leader.pid || one.run === run)
+
+/** Who is older than the leader is none of its children, whatever pid or name it has. */
+const isLater = (one: Identity, leader: Identity): boolean => Number(one.start) >= Number(leader.start)
+
+const statsOf = (pids: readonly number[]): ProcessStat[] =>
+  pids.flatMap((pid) => {
+    const stat = statOf(pid)
+    return stat?.isAlive ? [stat] : []
+  })
