@@ -80,12 +80,13 @@ export const watchRun = ({ folder, clock, watcher, output, isSameBoot, unclaimed
     return findingOf({ claim, isSameBoot, isShimAlive, isStarting, isLeaderAlive })
   }
 
-  /** Signals what is left of the run as far as it is due; says whether anything is left, or may be. */
-  const press = (): boolean => {
+  /** Signals what is left of the run as far as it is due; says whether anything is left, or for how long that cannot be told. */
+  const press = (): boolean | { tooSoonMs: number } => {
     if (!leader || !isSameBoot) return false
     const left = members.of(leader, isYoung())
-    if (left?.length === 0) return false
-    if (killAt === undefined || !left) return true
+    if ('tooSoonMs' in left) return left
+    if (left.length === 0) return false
+    if (killAt === undefined) return true
     if (killAt <= clock.mono()) {
       members.kill(leader, left)
       return true
@@ -134,8 +135,10 @@ export const watchRun = ({ folder, clock, watcher, output, isSameBoot, unclaimed
     end = program
     if (program.kind !== 'not_started') {
       killAt ??= clock.mono() + graceMs
-      if (press()) {
-        pressAgain()
+      const left = press()
+      if (left !== false) {
+        if (left === true) pressAgain()
+        else lookAgainIn(left.tooSoonMs)
         return
       }
     }

@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { readSmall } from './small-file.ts'
 
 /** A process that cannot be confused with a later one of the same pid: `start` is its start time in ticks since boot. */
 export interface Identity {
@@ -24,12 +25,8 @@ export const parseStat = (line: string): ProcessStat | undefined => {
 
 /** What the kernel knows of a process; undefined if there is none. */
 export const statOf = (pid: number): ProcessStat | undefined => {
-  try {
-    return parseStat(readFileSync(`/proc/${pid}/stat`, 'latin1'))
-  } catch {
-    // ENOENT and ESRCH are the answer that there is no such process; nothing else can fail here but for lack of descriptors.
-    return undefined
-  }
+  const line = readSmall(`/proc/${pid}/stat`)
+  return line === undefined ? undefined : parseStat(line)
 }
 
 export const isRunning = (identity: Identity): boolean => {

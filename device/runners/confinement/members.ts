@@ -2,12 +2,12 @@ import { type Identity, isRunning, membersOf, type ProcessStat, send, signalMemb
 import type { Kept } from './kept.ts'
 import type { ProcessView } from './process-view.ts'
 import { memoryOf } from './resident.ts'
-import { killAllIn, pidsIn, usageIn, wasOutOfMemory } from './run-cgroup.ts'
+import { killAllIn, pidsIn, usageOf, wasOutOfMemory } from './run-cgroup.ts'
 
 /** The living processes that belong to a run, however far they went. */
 export interface Members {
-  /** Undefined if it cannot be told yet: ask again soon. */
-  of(leader: Identity, isYoung: boolean): ProcessStat[] | undefined
+  /** They, or for how long that cannot be told. */
+  of(leader: Identity, isYoung: boolean): ProcessStat[] | { tooSoonMs: number }
   signal(leader: Identity, members: readonly ProcessStat[], signal: NodeJS.Signals): void
   kill(leader: Identity, members: readonly ProcessStat[]): void
   usage(leader: Identity): { memoryBytes: number; processes: number } | null
@@ -27,6 +27,7 @@ export const membersFor = (deps: MembersDeps): Members => {
   const { kept, view } = deps
   const hasMonitor = kept?.hasMonitor ?? false
   const find = kept?.cgroup ? inCgroup(kept.cgroup) : inTable(deps)
+  const used = kept?.cgroup && usageOf(kept.cgroup, kept.memoryMb)
   const inView = (leader: Identity): ProcessStat[] => view.within(usageMs).filter((one) => belongs(one, leader, deps.run))
 
   return {
@@ -43,14 +44,14 @@ export const membersFor = (deps: MembersDeps): Members => {
       else if (members.some((one) => one.group !== leader.pid)) killStrays(deps, leader, members)
     },
     usage: (leader) => {
-      const used = kept?.cgroup && usageIn(kept.cgroup)
-      if (used === null) return null
+      const counted = used?.()
+      if (counted === null) return null
       // Without a controller that counts memory the processes of the cgroup are asked one by one.
-      const members = used?.memoryBytes !== undefined ? [] : kept?.cgroup ? statsOf(pidsIn(kept.cgroup.track)) : inView(leader)
-      const processes = used?.processes ?? members.length
+      const members = counted?.memoryBytes !== undefined ? [] : kept?.cgroup ? statsOf(pidsIn(kept.cgroup.track)) : inView(leader)
+      const processes = counted?.processes ?? members.length
       if (processes === 0) return null
       const memoryBytes =
-        used?.memoryBytes ??
+        counted?.memoryBytes ??
         memoryOf(
           members.map(({ pid }) => pid),
           kept?.memoryMb,
@@ -79,21 +80,20 @@ const inCgroup =
  * a task that ends by itself is too short for it.
  */
 const inTable = ({ run, kept, view, mono, isStopped }: MembersDeps) => {
-  /** Nobody is left when a look after this finds nobody. */
+  /** Nobody is left when a look that began after this finds nobody. */
   let sinceMono: number | undefined
-  return (leader: Identity, isYoung: boolean): ProcessStat[] | undefined => {
-    const near = membersOf(leader, isYoung)
-    if (kept === undefined && !isStopped()) return near
-    if (near.length > 0) {
-      sinceMono = undefined
-      const far = view.within(recentMs).filter((one) => one.run === run && isLater(one, leader) && isRunning(one))
-      return [...near, ...far.filter((one) => !near.some(({ pid }) => pid === one.pid))]
-    }
+  return (leader: Identity, isYoung: boolean): ProcessStat[] | { tooSoonMs: number } => {
+    if (kept === undefined && !isStopped()) return membersOf(leader, isYoung)
     sinceMono ??= mono()
+    const near = isYoung ? membersOf(leader, true) : []
+    const known = view.within(recentMs).filter((one) => belongs(one, leader, run) && isRunning(one))
+    const members = [...near, ...known.filter((one) => !near.some(({ pid }) => pid === one.pid))]
+    if (members.length > 0) {
+      sinceMono = undefined
+      return members
+    }
     const seen = view.since(sinceMono)
-    const left = seen?.filter((one) => belongs(one, leader, run))
-    if (left && left.length > 0) sinceMono = undefined
-    return left
+    return 'tooSoonMs' in seen ? seen : seen.filter((one) => belongs(one, leader, run))
   }
 }
 
@@ -113,7 +113,7 @@ const killStrays = ({ run, view }: MembersDeps, leader: Identity, members: reado
 }
 
 const belongs = (one: ProcessStat & { run: string | undefined }, leader: Identity, run: string): boolean =>
-  isLater(one, leader) && (one.group === leader.pid || one.session === leader.pid || one.run === run)
+  (one.group === leader.pid || one.session === leader.pid || one.run === run) && isLater(one, leader)
 
 /** Who is older than the leader is none of its children, whatever pid or name it has. */
 const isLater = (one: Identity, leader: Identity): boolean => Number(one.start) >= Number(leader.start)

@@ -1,5 +1,6 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { type ProcessStat, statOf } from '../process-table.ts'
+import { readSmall } from '../small-file.ts'
 
 export interface Seen extends ProcessStat {
   /** The run that its environment names. */
@@ -10,8 +11,8 @@ export interface Seen extends ProcessStat {
 export interface ProcessView {
   /** Not older than so. */
   within(ms: number): readonly Seen[]
-  /** Looked at after an instant; undefined while it is too soon to look again. */
-  since(mono: number): readonly Seen[] | undefined
+  /** Looked at after an instant; or for how long it is too soon to look again. */
+  since(mono: number): readonly Seen[] | { tooSoonMs: number }
   /** At once. */
   now(): readonly Seen[]
 }
@@ -51,17 +52,12 @@ export const openProcessView = (mono: () => number): ProcessView => {
     within: (ms) => (mono() - at <= ms ? seen : look()),
     since: (instant) => {
       if (at >= instant) return seen
-      return mono() - at < Math.max(leastRestMs, tookMs * restPerLook) ? undefined : look()
+      const tooSoonMs = at + Math.max(leastRestMs, tookMs * restPerLook) - mono()
+      return tooSoonMs > 0 ? { tooSoonMs } : look()
     },
     now: look,
   }
 }
 
-const runNamedBy = (pid: number): string | undefined => {
-  try {
-    return /(?:^|\0)SKEIN_RUN=([^\0]*)\0/.exec(readFileSync(`/proc/${pid}/environ`, 'latin1'))?.[1]
-  } catch {
-    // It has ended, or belongs to another user.
-    return undefined
-  }
-}
+const runNamedBy = (pid: number): string | undefined =>
+  /(?:^|\0)SKEIN_RUN=([^\0]*)\0/.exec(readSmall(`/proc/${pid}/environ`) ?? '')?.[1]

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { readSmall } from '../small-file.ts'
 
 /** Entry 6 of the auxiliary vector: some small machines have pages of 16 KiB. */
 const readPageBytes = (): number => {
@@ -26,19 +27,10 @@ export const memoryOf = (pids: readonly number[], limitMb: number | undefined): 
 
 const residentOf = (pid: number): number => {
   pageBytes ??= readPageBytes()
-  return Number(read(`/proc/${pid}/statm`)?.split(' ')[1] ?? 0) * pageBytes
+  return Number(readSmall(`/proc/${pid}/statm`)?.split(' ')[1] ?? 0) * pageBytes
 }
 
 const shareOf = (pid: number): number => {
-  const kilobytes = /^Pss:\s+(\d+) kB/m.exec(read(`/proc/${pid}/smaps_rollup`) ?? '')?.[1]
+  const kilobytes = /^Pss:\s+(\d+) kB/m.exec(readSmall(`/proc/${pid}/smaps_rollup`) ?? '')?.[1]
   return kilobytes === undefined ? residentOf(pid) : Number(kilobytes) * 1024
-}
-
-const read = (path: string): string | undefined => {
-  try {
-    return readFileSync(path, 'latin1')
-  } catch {
-    // It has ended, or is another user's: then what is resident has to do.
-    return undefined
-  }
 }

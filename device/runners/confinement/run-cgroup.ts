@@ -1,35 +1,56 @@
-import { existsSync, readdirSync, readFileSync, rmdirSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, rmdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { hasCode } from '../run-folder.ts'
+import { readSmall } from '../small-file.ts'
 import type { RunCgroup } from './kept.ts'
 
 /** The processes of a run, also of cgroups that it has made below its own. Zombies are not among them. */
 export const pidsIn = (folder: string): number[] => {
-  const text = readIfThere(join(folder, 'cgroup.procs'))
+  const text = readSmall(join(folder, 'cgroup.procs'))
   if (text === undefined) return []
   return [...text.split('\n').filter(Boolean).map(Number), ...cgroupsIn(folder).flatMap((name) => pidsIn(join(folder, name)))]
 }
 
-/** Memory without what the kernel would give back at once, and processes; null if there are none. */
-export const usageIn = ({ track, memory }: RunCgroup): { memoryBytes: number | undefined; processes: number } | null => {
-  const here = readIfThere(join(track, 'cgroup.procs'))?.match(/\n/g)?.length ?? 0
-  // Only what runs containers of its own has all of its processes further down.
-  const processes = here === 0 ? pidsIn(track).length : here
-  if (processes === 0) return null
-  return { memoryBytes: memory && memoryIn(memory), processes }
+export interface Counted {
+  /** Undefined where no controller counts it. */
+  memoryBytes: number | undefined
+  processes: number
 }
 
-const memoryIn = ({ version, folder }: NonNullable<RunCgroup['memory']>): number | undefined => {
-  const used = Number(readIfThere(join(folder, version === 2 ? 'memory.current' : 'memory.usage_in_bytes')))
-  const stat = readIfThere(join(folder, 'memory.stat')) ?? ''
-  const cache = Number((version === 2 ? /^inactive_file (\d+)/m : /^total_inactive_file (\d+)/m).exec(stat)?.[1] ?? 0)
-  return Number.isNaN(used) ? undefined : Math.max(0, used - cache)
+/** Asks for memory, without what the kernel would give back at once, and processes; null if there are none. */
+export const usageOf = ({ track, memory }: RunCgroup, limitMb: number | undefined) => {
+  const memoryBytes = memory && memoryOf(memory, limitMb)
+  return (): Counted | null => {
+    const here = readSmall(join(track, 'cgroup.procs'))?.match(/\n/g)?.length ?? 0
+    // Only what runs containers of its own has all of its processes further down.
+    const processes = here === 0 ? pidsIn(track).length : here
+    return processes === 0 ? null : { memoryBytes: memoryBytes?.(), processes }
+  }
+}
+
+/** So much may the use change, or the share of the limit be, before it is asked anew how much of it is cache: that is dear. */
+const stableBytes = 2 * 1024 * 1024
+const closeToLimit = 0.8
+
+const memoryOf = ({ version, folder }: NonNullable<RunCgroup['memory']>, limitMb: number | undefined) => {
+  const [now, cached] =
+    version === 2 ? ['memory.current', /^inactive_file (\d+)/m] : ['memory.usage_in_bytes', /^total_inactive_file (\d+)/m]
+  let known = { used: Number.NEGATIVE_INFINITY, cache: 0 }
+  return (): number | undefined => {
+    const used = Number(readSmall(join(folder, now)) ?? Number.NaN)
+    if (Number.isNaN(used)) return undefined
+    const isClose = limitMb !== undefined && used > limitMb * 1024 * 1024 * closeToLimit
+    if (isClose || Math.abs(used - known.used) > stableBytes) {
+      known = { used, cache: Number(cached.exec(readSmall(join(folder, 'memory.stat')) ?? '')?.[1] ?? 0) }
+    }
+    return Math.max(0, used - known.cache)
+  }
 }
 
 /** Whether the kernel has killed a process because the run's memory was at its limit. */
 export const wasOutOfMemory = ({ memory }: RunCgroup): boolean => {
   if (!memory) return false
-  const text = readIfThere(join(memory.folder, memory.version === 2 ? 'memory.events' : 'memory.oom_control')) ?? ''
+  const text = readSmall(join(memory.folder, memory.version === 2 ? 'memory.events' : 'memory.oom_control')) ?? ''
   return Number(/^oom_kill (\d+)/m.exec(text)?.[1] ?? 0) > 0
 }
 
@@ -85,16 +106,6 @@ const kill = (pid: number): void => {
     process.kill(pid, 'SIGKILL')
   } catch {
     // It went by itself in this moment: whether anything is left is decided by looking.
-  }
-}
-
-const readIfThere = (path: string): string | undefined => {
-  try {
-    return readFileSync(path, 'latin1')
-  } catch (error) {
-    // ENODEV: it is being removed.
-    if (hasCode(error, 'ENOENT') || hasCode(error, 'ENODEV')) return undefined
-    throw error
   }
 }
 
