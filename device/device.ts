@@ -1,4 +1,5 @@
 import { mkdirSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { systemChance } from '../base/chance.ts'
 import { sleep, systemClock } from '../base/clock.ts'
 import { isDamage, suspect } from '../base/damage.ts'
@@ -74,7 +75,8 @@ export const startDevice = async (options: DeviceOptions) => {
   mkdirSync(paths.runs, { recursive: true, mode: 0o700 })
   const { journal, damage } = openSoundJournal(paths.journal, Date.now())
   if (damage !== null) log.error({ found: damage }, 'the journal is damaged')
-  const runner = startProcessRunner({ folder: paths.runs, clock, log, env: options.env })
+  const data = dirname(dirname(options.folder))
+  const runner = startProcessRunner({ folder: paths.runs, data, clock, log, env: options.env })
   const segments = openSegments(paths.spool)
   const bus =
     options.url === undefined

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
-import { type Clock, every, type Timer } from '../../base/clock.ts'
+import { type Clock, every } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
 import type { AdoptOrder, RunEnd, RunHandle, Runner, RunWatcher, StartOrder } from '../runner.ts'
 import { commandLineOf, environmentOf, programText } from './command-line.ts'
@@ -9,7 +9,6 @@ import { openCgroups } from './confinement/cgroups.ts'
 import { type Confined, confine } from './confinement/confine.ts'
 import { type Kept, keepSetup, readSetup } from './confinement/kept.ts'
 import { openProcessView } from './confinement/process-view.ts'
-import { removeCgroups } from './confinement/run-cgroup.ts'
 import { openFifo } from './fifo.ts'
 import { type LiveRun, watchRun } from './live-run.ts'
 import { openNewSession } from './new-session.ts'
@@ -48,7 +47,7 @@ export const startProcessRunner = ({ folder, data, clock, log, env, pollMs = 100
   const boot = readBootId()
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   // Before there is a shim: where the daemon has to leave its cgroup its shims are to go along.
-  const cgroups = openCgroups(resolve(folder), log)
+  const cgroups = openCgroups(resolve(folder), clock, log)
   const abilities = findAbilities(cgroups)
   const confining = { cgroups, abilities, data: resolve(data ?? dirname(folder)) }
   const view = openProcessView(clock.mono)
@@ -153,17 +152,6 @@ export const startProcessRunner = ({ folder, data, clock, log, env, pollMs = 100
     return live
   }
 
-  /** A process may take a moment to leave; what is in use for longer is removed at the next start. */
-  const dissolve = (folders: readonly string[], tries = 10): void => {
-    if (removeCgroups(folders) || tries === 0) return
-    const again = clock.after(100, () => {
-      dissolving.delete(again)
-      dissolve(folders, tries - 1)
-    })
-    dissolving.add(again)
-  }
-  const dissolving = new Set<Timer>()
-
   return {
     start: (order, watcher) => {
       try {
@@ -196,7 +184,7 @@ export const startProcessRunner = ({ folder, data, clock, log, env, pollMs = 100
         const cgroup = readSetup(path)?.cgroup
         releaseShim(path)
         shims.withdraw(run)
-        if (cgroup) dissolve(cgroup.all)
+        if (cgroup) cgroups.remove(cgroup)
       } catch (error) {
         log.warn({ run, err: error }, 'run cannot be forgotten')
       }
@@ -206,7 +194,6 @@ export const startProcessRunner = ({ folder, data, clock, log, env, pollMs = 100
     capabilities: abilities.list,
     close: () => {
       poll.cancel()
-      for (const timer of dissolving) timer.cancel()
       wake.close()
       for (const run of [...live.values()]) run.release()
       shims.close()

@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import {
   appendFileSync,
@@ -21,6 +22,7 @@ import type { RunEnd, RunHandle, RunSetup } from '../../device/runner.ts'
 import { findAbilities } from '../../device/runners/confinement/abilities.ts'
 import { type Cgroups, openCgroups } from '../../device/runners/confinement/cgroups.ts'
 import { readSetup } from '../../device/runners/confinement/kept.ts'
+import { pidsIn as cgroupPids, killAllIn, removeCgroups } from '../../device/runners/confinement/run-cgroup.ts'
 import { type ProcessRunner, startProcessRunner } from '../../device/runners/process.ts'
 import { readBootId, statOf } from '../../device/runners/process-table.ts'
 import { readClaim } from '../../device/runners/run-folder.ts'
@@ -36,8 +38,8 @@ interface Watched {
   e: string
 }
 
-const none: Cgroups = { versions: [], has: () => false, make: () => undefined, close: () => undefined }
-const here = openCgroups(join(tmpdir(), 'skein-confinement-none'), silentLog)
+const none: Cgroups = { versions: [], has: () => false, make: () => undefined, remove: () => undefined, close: () => undefined }
+const here = openCgroups(join(tmpdir(), 'skein-confinement-none'), systemClock, silentLog)
 const can = findAbilities(here).list()
 const isRoot = process.geteuid?.() === 0
 const canLimit = can.includes('limit.pids') && can.includes('limit.memory')
@@ -355,6 +357,31 @@ describe.skipIf(skipSandbox)('a sandbox', () => {
     expect(await endOf(run)).toEqual(exited(5))
     expect(run.o).toBe('up\nbye\n')
   })
+})
+
+const freezer = '/sys/fs/cgroup/freezer'
+describe.skipIf(!can.includes('cgroup-v1') || !existsSync(freezer))('killAllIn()', () => {
+  test.each([true, false])(
+    'ends what forks as fast as it can, where there is no cgroup.kill; with a freezer: %s',
+    async (isFreezer) => {
+      const track = join(isFreezer ? freezer : '/sys/fs/cgroup/pids', `skein-test-${randomBytes(6).toString('hex')}`)
+      mkdirSync(track)
+      try {
+        if (!isFreezer) writeFileSync(join(track, 'pids.max'), '40')
+        // Each of a few forks the next of its line and ends, so none is there for long.
+        const line = 'f() { if [ -e stop ]; then exit; fi; f & }; i=0; while [ $i -lt 8 ]; do i=$((i + 1)); f & done'
+        const first = spawn('/bin/sh', ['-c', `echo 0 >${track}/cgroup.procs; ${line}`], { cwd: world, stdio: 'ignore' })
+        await eventually('its children', () => first.exitCode !== null)
+        await eventually('the end of all', () => {
+          killAllIn({ all: [track], track, freezer: isFreezer })
+          return cgroupPids(track).length === 0
+        })
+      } finally {
+        writeFileSync(join(world, 'stop'), '')
+        await eventually('an empty cgroup', () => removeCgroups([track]))
+      }
+    },
+  )
 })
 
 describe('what cannot be enforced', () => {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Clock, Timer } from '../../../base/clock.ts'
 import type { Log } from '../../../base/log.ts'
 import type { RunSetup } from '../../runner.ts'
 import { hasCode } from '../run-folder.ts'
@@ -15,6 +16,8 @@ export interface Cgroups {
   has(controller: Controller): boolean
   /** Makes those of a run and sets their limits; undefined where none can be made. */
   make(run: string, setup: RunSetup): RunCgroup | undefined
+  /** The run is over and forgotten. A process may take a moment to leave, so this is tried for a while. */
+  remove(cgroup: RunCgroup): void
   /** Removes what no run needs any more. */
   close(): void
 }
@@ -25,7 +28,7 @@ type Limits = Pick<RunSetup, 'memoryMb' | 'processes' | 'cpuWeight' | 'cpuPercen
  * Direct, without systemd-run: a unit with Delegate=yes owns its subtree, root owns it anyway, and who owns none would need a bus and
  * systemd's leave for each start. `runs` names them, so that the next daemon on the same folder finds the same ones.
  */
-export const openCgroups = (runs: string, log: Log): Cgroups => {
+export const openCgroups = (runs: string, clock: Clock, log: Log): Cgroups => {
   const name = `skein-${createHash('sha256').update(runs).digest('hex').slice(0, 12)}`
   const bases = findBases(log)
   const of = (controller: string): BaseCgroup | undefined => bases.find((base) => base.controllers.includes(controller))
@@ -52,34 +55,58 @@ export const openCgroups = (runs: string, log: Log): Cgroups => {
     return folder
   }
 
+  const waiting = new Set<Timer>()
+  const remove = (folders: readonly string[], tries = 10): void => {
+    if (removeCgroups(folders) || tries === 0) return
+    const timer = clock.after(100, () => {
+      waiting.delete(timer)
+      remove(folders, tries - 1)
+    })
+    waiting.add(timer)
+  }
+
+  const makeAll = (base: BaseCgroup, run: string, setup: RunSetup, folders: Map<BaseCgroup, string>): RunCgroup => {
+    folders.set(base, makeIn(base, run))
+    const need = (controller: Controller): { version: 1 | 2; folder: string } | undefined => {
+      const base = of(controller)
+      if (!base) return undefined
+      const folder = folders.get(base) ?? makeIn(base, run)
+      folders.set(base, folder)
+      return { version: base.version, folder }
+    }
+    const memory = need('memory')
+    if (memory && setup.memoryMb !== undefined) limitMemory(memory, setup.memoryMb)
+    const pids = setup.processes === undefined ? undefined : need('pids')
+    // Bubblewrap watches over a sandbox in a process of its own.
+    if (pids) write(pids.folder, 'pids.max', (setup.processes ?? 0) + (setup.sandbox ? 1 : 0))
+    const cpu = setup.cpuWeight === undefined && setup.cpuPercent === undefined ? undefined : need('cpu')
+    if (cpu) limitCpu(cpu, setup)
+    return {
+      all: [...folders.values()],
+      track: join(base.folder, name, run),
+      freezer: base.controllers.includes('freezer'),
+      ...(memory ? { memory } : {}),
+    }
+  }
+
   return {
     versions: [...new Set(bases.map((base) => base.version))].sort(),
     has: (controller) => of(controller) !== undefined,
     make: (run, setup) => {
       if (!tracking) return undefined
-      const folders = new Map([[tracking, makeIn(tracking, run)]])
-      const need = (controller: Controller): { version: 1 | 2; folder: string } | undefined => {
-        const base = of(controller)
-        if (!base) return undefined
-        const folder = folders.get(base) ?? makeIn(base, run)
-        folders.set(base, folder)
-        return { version: base.version, folder }
-      }
-      const memory = need('memory')
-      if (memory && setup.memoryMb !== undefined) limitMemory(memory, setup.memoryMb)
-      const pids = setup.processes === undefined ? undefined : need('pids')
-      // Bubblewrap watches over a sandbox in a process of its own.
-      if (pids) write(pids.folder, 'pids.max', (setup.processes ?? 0) + (setup.sandbox ? 1 : 0))
-      const cpu = setup.cpuWeight === undefined && setup.cpuPercent === undefined ? undefined : need('cpu')
-      if (cpu) limitCpu(cpu, setup)
-      return {
-        all: [...folders.values()],
-        track: join(tracking.folder, name, run),
-        freezer: tracking.controllers.includes('freezer'),
-        ...(memory ? { memory } : {}),
+      const folders = new Map<BaseCgroup, string>()
+      try {
+        return makeAll(tracking, run, setup, folders)
+      } catch (error) {
+        removeCgroups([...folders.values()])
+        throw error
       }
     },
-    close: () => sweep((run) => existsSync(join(runs, run))),
+    remove: ({ all }) => remove(all),
+    close: () => {
+      for (const timer of waiting) timer.cancel()
+      sweep((run) => existsSync(join(runs, run)))
+    },
   }
 }
 

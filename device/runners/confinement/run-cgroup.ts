@@ -8,7 +8,8 @@ import type { RunCgroup } from './kept.ts'
 export const pidsIn = (folder: string): number[] => {
   const text = readSmall(join(folder, 'cgroup.procs'))
   if (text === undefined) return []
-  return [...text.split('\n').filter(Boolean).map(Number), ...cgroupsIn(folder).flatMap((name) => pidsIn(join(folder, name)))]
+  // What is read of very many may end within a number.
+  return [...text.split('\n').slice(0, -1).map(Number), ...cgroupsIn(folder).flatMap((name) => pidsIn(join(folder, name)))]
 }
 
 export interface Counted {
