@@ -1,5 +1,4 @@
 import { mkdirSync } from 'node:fs'
-import { dirname } from 'node:path'
 import { systemChance } from '../base/chance.ts'
 import { sleep, systemClock } from '../base/clock.ts'
 import { isDamage, suspect } from '../base/damage.ts'
@@ -37,6 +36,8 @@ export interface DeviceOptions {
   name: string
   fleet: string
   folder: string
+  /** The data folder that the former lies in. */
+  data: string
   /** The broker; undefined for a device of no fleet. */
   url: string | undefined
   /** What it logs in at the broker with; asked for every connect. */
@@ -75,8 +76,7 @@ export const startDevice = async (options: DeviceOptions) => {
   mkdirSync(paths.runs, { recursive: true, mode: 0o700 })
   const { journal, damage } = openSoundJournal(paths.journal, Date.now())
   if (damage !== null) log.error({ found: damage }, 'the journal is damaged')
-  const data = dirname(dirname(options.folder))
-  const runner = startProcessRunner({ folder: paths.runs, data, clock, log, env: options.env })
+  const runner = startProcessRunner({ folder: paths.runs, data: options.data, clock, log, env: options.env })
   const segments = openSegments(paths.spool)
   const bus =
     options.url === undefined

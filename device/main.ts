@@ -41,6 +41,7 @@ if (process.argv[2] === 'join') {
       name,
       fleet: own?.fleet ?? config.fleet,
       folder: paths.folder,
+      data: config.data,
       url: isAlone ? undefined : (config.url ?? own?.url ?? 'mqtt://127.0.0.1:1883'),
       password: () => passwordFor(config.login, token()),
       token,

@@ -22,6 +22,8 @@ import type { RunEnd, RunHandle, RunSetup } from '../../device/runner.ts'
 import { findAbilities } from '../../device/runners/confinement/abilities.ts'
 import { type Cgroups, openCgroups } from '../../device/runners/confinement/cgroups.ts'
 import { readSetup } from '../../device/runners/confinement/kept.ts'
+import { membersFor } from '../../device/runners/confinement/members.ts'
+import { openProcessView } from '../../device/runners/confinement/process-view.ts'
 import { pidsIn as cgroupPids, killAllIn, removeCgroups } from '../../device/runners/confinement/run-cgroup.ts'
 import { type ProcessRunner, startProcessRunner } from '../../device/runners/process.ts'
 import { readBootId, statOf } from '../../device/runners/process-table.ts'
@@ -196,27 +198,49 @@ describe.each([
   })
 })
 
-describe('a run with a setup that ends by itself', () => {
-  test.each(['with', 'without'])('takes along what it left in another session, %s a cgroup', async (how) => {
-    const path = join(world, 'pids')
-    const run = sh(
-      `setsid sh -c 'echo $$ >>${path}; exec sleep 1000' & while [ ! -s ${path} ]; do sleep 0.05; done; sleep 0.2; exit 3`,
-      {},
-    )
-    const [pid = 0] = await pidsIn(path, 1)
-    if (how === 'without') {
-      // As where no cgroup can be had: whoever adopts it looks through all processes.
-      const file = join(runs, run.run, 'setup')
-      const kept = readFileSync(file)
-      runner.close()
-      writeFileSync(file, JSON.stringify({ ...readSetup(join(runs, run.run)), cgroup: undefined }))
-      runner = newRunner()
-      const adopted = watch(run.run, (watcher) => runner.adopt({ run: run.run, boot: readBootId() }, watcher))
-      run.end = await endOf(adopted)
-      writeFileSync(file, kept)
-    }
-    expect(await endOf(run)).toEqual(exited(3))
-    expect(isAlive(pid)).toBe(false)
+describe('a run with a setup', () => {
+  test.each(['with', 'without'])(
+    'takes along, when it ends by itself, what it left in another session, %s a cgroup',
+    async (how) => {
+      const path = join(world, 'pids')
+      const run = sh(
+        `setsid sh -c 'echo $$ >>${path}; exec sleep 1000' & while [ ! -s ${path} ]; do sleep 0.05; done; sleep 0.2; exit 3`,
+        {},
+      )
+      const [pid = 0] = await pidsIn(path, 1)
+      if (how === 'without') {
+        // As where no cgroup can be had: whoever adopts it looks through all processes.
+        const file = join(runs, run.run, 'setup')
+        const kept = readFileSync(file)
+        runner.close()
+        writeFileSync(file, JSON.stringify({ ...readSetup(join(runs, run.run)), cgroup: undefined }))
+        runner = newRunner()
+        const adopted = watch(run.run, (watcher) => runner.adopt({ run: run.run, boot: readBootId() }, watcher))
+        run.end = await endOf(adopted)
+        writeFileSync(file, kept)
+      }
+      expect(await endOf(run)).toEqual(exited(3))
+      expect(isAlive(pid)).toBe(false)
+    },
+  )
+
+  test('shares memory: where no cgroup counts it, what is shared counts once close to the limit', async () => {
+    const command = [
+      'python3',
+      '-c',
+      'import os,time; x = b"x" * (60 << 20); os.fork(); os.fork(); print(len(x), flush=True); time.sleep(1000)',
+    ]
+    const run = start({ command }, {})
+    await eventually('all four', () => run.o.split('\n').length === 5)
+    const leader = await eventually('its start', () => statOf(run.pid ?? 0))
+    const kept = { hasPipes: true, hasMonitor: false }
+    const asked = { run: run.run, view: openProcessView(systemClock.mono), mono: systemClock.mono, isStopped: () => false }
+    const wide = membersFor({ ...asked, kept: { ...kept, memoryMb: 4096 } }).usage(leader)
+    const close = membersFor({ ...asked, kept: { ...kept, memoryMb: 128 } }).usage(leader)
+    expect([wide?.processes, close?.processes]).toEqual([4, 4])
+    expect(wide?.memoryBytes).toBeGreaterThan(240 << 20)
+    expect(close?.memoryBytes).toBeGreaterThan(60 << 20)
+    expect(close?.memoryBytes).toBeLessThan(128 << 20)
   })
 
   test('is adopted with all that is in its cgroup', async () => {

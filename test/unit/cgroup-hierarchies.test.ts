@@ -9,19 +9,19 @@ describe('hierarchiesOf()', () => {
   test('finds the cgroup of a systemd unit in version 2', () => {
     const found = hierarchiesOf(mount('/', '/sys/fs/cgroup', 'cgroup2', 'nsdelegate'), '0::/system.slice/skein.service\n')
     expect(found).toEqual([
-      { version: 2, controllers: [], folder: '/sys/fs/cgroup/system.slice/skein.service', isOutermost: false },
+      { version: 2, controllers: [], folder: '/sys/fs/cgroup/system.slice/skein.service', top: '/sys/fs/cgroup' },
     ])
   })
 
   test('finds the root of a container, and a path that the mount begins within', () => {
     expect(hierarchiesOf(mount('/', '/sys/fs/cgroup', 'cgroup2', 'x'), '0::/\n')[0]).toMatchObject({
       folder: '/sys/fs/cgroup',
-      isOutermost: true,
+      top: '/sys/fs/cgroup',
     })
     const inside = hierarchiesOf(mount('/docker/abc', '/sys/fs/cgroup/pids', 'cgroup', 'pids'), '8:pids:/docker/abc/one\n')
-    expect(inside[0]).toMatchObject({ folder: '/sys/fs/cgroup/pids/one', isOutermost: false })
+    expect(inside[0]).toMatchObject({ folder: '/sys/fs/cgroup/pids/one', top: '/sys/fs/cgroup/pids' })
     const outside = hierarchiesOf(mount('/docker/abc', '/sys/fs/cgroup/pids', 'cgroup', 'pids'), '8:pids:/other\n')
-    expect(outside[0]).toMatchObject({ folder: '/sys/fs/cgroup/pids', isOutermost: true })
+    expect(outside[0]).toMatchObject({ folder: '/sys/fs/cgroup/pids', top: '/sys/fs/cgroup/pids' })
   })
 
   test('finds each controller of version 1, two that are mounted together, and version 2 beside them', () => {

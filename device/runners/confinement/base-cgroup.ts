@@ -19,15 +19,15 @@ const leaf = 'daemon'
 
 /** Finds where cgroups can be made in a hierarchy; undefined where that is not allowed. */
 export const baseIn = (hierarchy: Hierarchy, log: Log): BaseCgroup | undefined => {
-  const { version, folder } = hierarchy
-  if (version === 1) {
-    return isWritable(folder) ? { version, folder, controllers: hierarchy.controllers } : undefined
-  }
+  const { version, folder, top } = hierarchy
+  if (version === 1) return isWritable(folder) ? { version, folder, controllers: hierarchy.controllers } : undefined
   // An earlier daemon, or DelegateSubgroup= of its unit, has put this one into the leaf already.
-  const base = basename(folder) === leaf && isWritable(dirname(folder)) ? dirname(folder) : folder
-  if (!isWritable(base) || !isWritable(join(base, 'cgroup.procs'))) return undefined
-  const there = words(base, 'cgroup.controllers').filter((word) => wanted.has(word))
-  return { version, folder: base, controllers: there.filter((word) => isEnabled(base, word, hierarchy, log)) }
+  if (basename(folder) === leaf && isWritable(dirname(folder))) return handingDown(dirname(folder), 'nobody', log)
+  if (!isWritable(folder) || !isWritable(join(folder, 'cgroup.procs'))) return undefined
+  // Into a cgroup that hands controllers down systemd could not put the unit's next daemon, while runs of this one are below it
+  // (status 219). So without that setting, which is of systemd 254, runs are put beside the units.
+  if (!folder.endsWith('.service')) return handingDown(folder, folder === top ? 'all' : 'self', log)
+  return isWritable(join(top, 'cgroup.procs')) ? handingDown(top, 'nobody', log) : { version, folder, controllers: [] }
 }
 
 /** Hands a controller of version 2 down to the cgroups below this one. */
@@ -39,14 +39,22 @@ export const enable = (folder: string, controller: string): void => {
 
 const wanted = new Set<string>(controllers)
 
-const isEnabled = (base: string, controller: string, hierarchy: Hierarchy, log: Log): boolean => {
+/** Who has to leave a cgroup before it can hand controllers down; in a container, where all there is is ours, that is everybody. */
+type Leaving = 'nobody' | 'self' | 'all'
+
+const handingDown = (folder: string, leaving: Leaving, log: Log): BaseCgroup => {
+  const there = words(folder, 'cgroup.controllers').filter((word) => wanted.has(word))
+  return { version: 2, folder, controllers: there.filter((word) => isEnabled(folder, word, leaving, log)) }
+}
+
+const isEnabled = (base: string, controller: string, leaving: Leaving, log: Log): boolean => {
   try {
     try {
       enable(base, controller)
     } catch (error) {
       // A cgroup that hands controllers down may have no processes of its own.
-      if (!hasCode(error, 'EBUSY')) throw error
-      makeRoom(base, hierarchy.isOutermost)
+      if (!hasCode(error, 'EBUSY') || leaving === 'nobody') throw error
+      makeRoom(base, leaving)
       enable(base, controller)
     }
     return true
@@ -56,10 +64,10 @@ const isEnabled = (base: string, controller: string, hierarchy: Hierarchy, log: 
   }
 }
 
-/** Moves this process into a leaf; in a container, where all there is is ours, every other process too. */
-const makeRoom = (base: string, isOutermost: boolean): void => {
+/** Moves processes into a leaf. */
+const makeRoom = (base: string, leaving: 'self' | 'all'): void => {
   mkdirSync(join(base, leaf), { recursive: true })
-  const pids = isOutermost ? words(base, 'cgroup.procs') : [String(process.pid)]
+  const pids = leaving === 'all' ? words(base, 'cgroup.procs') : [String(process.pid)]
   for (const pid of pids) {
     try {
       writeFileSync(join(base, leaf, 'cgroup.procs'), pid)

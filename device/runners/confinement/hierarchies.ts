@@ -5,8 +5,8 @@ export interface Hierarchy {
   controllers: readonly string[]
   /** The cgroup of this process. */
   folder: string
-  /** It is the outermost that can be seen from here. */
-  isOutermost: boolean
+  /** The outermost cgroup that can be seen from here. */
+  top: string
 }
 
 /** Reads /proc/self/mountinfo and /proc/self/cgroup. */
@@ -29,9 +29,8 @@ export const hierarchiesOf = (mountinfo: string, memberships: string): Hierarchy
     const inside = `${own.path}/`.startsWith(root === '/' ? '/' : `${root}/`)
       ? own.path.slice(root === '/' ? 0 : root.length)
       : '/'
-    const isOutermost = inside === '/' || inside === ''
-    const folder = isOutermost ? point : point + inside
-    return [{ version: type === 'cgroup2' ? 2 : 1, controllers: type === 'cgroup2' ? [] : own.names, folder, isOutermost }]
+    const folder = inside === '/' ? point : point + inside
+    return [{ version: type === 'cgroup2' ? 2 : 1, controllers: type === 'cgroup2' ? [] : own.names, folder, top: point }]
   })
 }
 

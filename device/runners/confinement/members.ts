@@ -1,7 +1,7 @@
 import { type Identity, isRunning, membersOf, type ProcessStat, send, signalMembers, statOf } from '../process-table.ts'
 import type { Kept } from './kept.ts'
 import type { ProcessView } from './process-view.ts'
-import { memoryOf } from './resident.ts'
+import { residentOf } from './resident.ts'
 import { killAllIn, pidsIn, usageOf, wasOutOfMemory } from './run-cgroup.ts'
 
 /** The living processes that belong to a run, however far they went. */
@@ -28,7 +28,10 @@ export const membersFor = (deps: MembersDeps): Members => {
   const hasMonitor = kept?.hasMonitor ?? false
   const find = kept?.cgroup ? inCgroup(kept.cgroup) : inTable(deps)
   const used = kept?.cgroup && usageOf(kept.cgroup, kept.memoryMb)
-  const inView = (leader: Identity): ProcessStat[] => view.within(usageMs).filter((one) => belongs(one, leader, deps.run))
+  const pidsInView = (leader: Identity): number[] => [
+    leader.pid,
+    ...view.within(usageMs).flatMap((one) => (one.pid !== leader.pid && belongs(one, leader, deps.run) ? [one.pid] : [])),
+  ]
 
   return {
     of: find,
@@ -46,24 +49,21 @@ export const membersFor = (deps: MembersDeps): Members => {
     usage: (leader) => {
       const counted = used?.()
       if (counted === null) return null
-      // Without a controller that counts memory the processes of the cgroup are asked one by one.
-      const members = counted?.memoryBytes !== undefined ? [] : kept?.cgroup ? statsOf(pidsIn(kept.cgroup.track)) : inView(leader)
-      const processes = counted?.processes ?? members.length
-      if (processes === 0) return null
-      const memoryBytes =
-        counted?.memoryBytes ??
-        memoryOf(
-          members.map(({ pid }) => pid),
-          kept?.memoryMb,
-        )
-      return { memoryBytes, processes: Math.max(1, processes - (hasMonitor ? 1 : 0)) }
+      const own = hasMonitor ? 1 : 0
+      if (counted?.memoryBytes !== undefined) {
+        return { memoryBytes: counted.memoryBytes, processes: Math.max(1, counted.processes - own) }
+      }
+      // Without a controller that counts memory they are asked one by one.
+      const pids = kept?.cgroup ? pidsIn(kept.cgroup.track) : pidsInView(leader)
+      const found = residentOf(pids, kept?.memoryMb)
+      return found && { memoryBytes: found.memoryBytes, processes: Math.max(1, found.processes - own) }
     },
     wasOutOfMemory: () => kept?.cgroup !== undefined && wasOutOfMemory(kept.cgroup),
   }
 }
 
-/** What is asked every second may be a little older for all but the first who asks. */
-const usageMs = 900
+/** Who belongs to a run is looked up less often than how much they use: to look at all processes is dear. */
+const usageMs = 2500
 
 /** What is born in a cgroup stays in it. The leader counts from before it goes in. */
 const inCgroup =

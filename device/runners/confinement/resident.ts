@@ -16,21 +16,29 @@ let pageBytes: number | undefined
 const closeToLimit = 0.8
 
 /**
- * The memory of some processes together: the sum of what is resident. That counts shared pages once for each, so close to a limit
- * they are asked for their proportional share instead, which the kernel has to walk all of their pages for.
+ * The memory of some processes together, and how many of them live; null if none does. It is the sum of what is resident. That counts
+ * shared pages once for each, so close to a limit they are asked for their proportional share instead, for which the kernel walks all of their pages.
  */
-export const memoryOf = (pids: readonly number[], limitMb: number | undefined): number => {
-  const sum = pids.reduce((total, pid) => total + residentOf(pid), 0)
-  if (pids.length < 2 || limitMb === undefined || sum < limitMb * 1024 * 1024 * closeToLimit) return sum
-  return pids.reduce((total, pid) => total + shareOf(pid), 0)
+export const residentOf = (
+  pids: readonly number[],
+  limitMb: number | undefined,
+): { memoryBytes: number; processes: number } | null => {
+  // Of a zombie nothing is resident.
+  const living = pids.map((pid) => ({ pid, bytes: bytesOf(pid) })).filter(({ bytes }) => bytes > 0)
+  if (living.length === 0) return null
+  const memoryBytes = living.reduce((sum, { bytes }) => sum + bytes, 0)
+  if (living.length === 1 || limitMb === undefined || memoryBytes < limitMb * 1024 * 1024 * closeToLimit) {
+    return { memoryBytes, processes: living.length }
+  }
+  return { memoryBytes: living.reduce((sum, { pid, bytes }) => sum + (shareOf(pid) ?? bytes), 0), processes: living.length }
 }
 
-const residentOf = (pid: number): number => {
+const bytesOf = (pid: number): number => {
   pageBytes ??= readPageBytes()
   return Number(readSmall(`/proc/${pid}/statm`)?.split(' ')[1] ?? 0) * pageBytes
 }
 
-const shareOf = (pid: number): number => {
+const shareOf = (pid: number): number | undefined => {
   const kilobytes = /^Pss:\s+(\d+) kB/m.exec(readSmall(`/proc/${pid}/smaps_rollup`) ?? '')?.[1]
-  return kilobytes === undefined ? residentOf(pid) : Number(kilobytes) * 1024
+  return kilobytes === undefined ? undefined : Number(kilobytes) * 1024
 }
