@@ -44,10 +44,10 @@ const none: Cgroups = { versions: [], has: () => false, make: () => undefined, r
 const here = openCgroups(join(tmpdir(), 'skein-confinement-none'), systemClock, silentLog)
 const can = findAbilities(here).list()
 const isRoot = process.geteuid?.() === 0
-const canLimit = can.includes('limit.pids') && can.includes('limit.memory')
+const canLimit = ['limit.pids', 'limit.memory', 'limit.cpu'].every((one) => can.includes(one))
 const canSandbox = ['sandbox.network', 'sandbox.filesystem', 'sandbox.private-tmp'].every((one) => can.includes(one))
 // No package can bring cgroups; bubblewrap is brought by .ci/setup.
-if (!canLimit) console.warn('skipped: limits of processes and memory, because no cgroup is writable here')
+if (!canLimit) console.warn('skipped: limits, because not every controller of cgroups is writable here')
 if (!can.includes('user')) console.warn('skipped: runs of other users, because this is not root')
 if (!canSandbox) console.warn('skipped: sandboxes, because bubblewrap does not work here')
 const skipSandbox = !canSandbox && process.env['CI'] !== 'true'
