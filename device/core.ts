@@ -40,6 +40,8 @@ export interface DeviceCoreDeps {
   version: string
   labels: () => Record<string, string>
   capacity: number
+  /** What it can enforce. */
+  capabilities?: () => readonly string[]
   metrics: () => Record<string, unknown>
   spoolBudget: () => number
   /** Why nothing new is taken; undefined if it is. */
@@ -149,6 +151,7 @@ export const createDeviceCore = (deps: DeviceCoreDeps) => {
     version: deps.version,
     labels: deps.labels,
     capacity: deps.capacity,
+    capabilities: deps.capabilities ?? (() => []),
     metrics: deps.metrics,
     refuses: deps.refuses ?? (() => undefined),
     running: supervisor.running,

@@ -14,6 +14,8 @@ export interface HelloSources {
   /** The token in use. */
   token?: () => Hello['token']
   version: string
+  /** What the device can enforce. */
+  capabilities: () => readonly string[]
   labels: () => Record<string, string>
   capacity: number
   /** Why nothing new is taken; undefined if it is. */

@@ -113,7 +113,11 @@ export const createLink = (deps: LinkDeps) => {
     const hello = helloOf(deps, nonce, trust.kids())
     publishState('online')
     const { labels, capacity, version } = hello
-    bus.publish(topicOf(fleet, 'deviceInfo', { device }), JSON.stringify({ labels, capacity, version }), { qos: 1, retain: true })
+    bus.publish(
+      topicOf(fleet, 'deviceInfo', { device }),
+      JSON.stringify({ labels, capacity, version, capabilities: deps.capabilities() }),
+      { qos: 1, retain: true },
+    )
     helloMono = clock.mono()
     bus.publish(topicOf(fleet, 'deviceHello', { device }), JSON.stringify(hello), { qos: 1 })
     helloTimer = clock.after(doublingMs(hellos++, 10_000, 60_000), sayHello)

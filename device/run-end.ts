@@ -35,6 +35,8 @@ const whole = (end: RunEnd, stopFor: StopReason | null, timeoutSeconds: number |
   }
   switch (end.kind) {
     case 'exited':
+      if (end.isOutOfMemory)
+        return { state: 'failed', reason: 'oom: killed by the kernel at its memory limit', exit_code: end.code }
       return end.code === 0
         ? { state: 'succeeded', exit_code: 0 }
         : { state: 'failed', reason: `exited with ${end.code}`, exit_code: end.code }

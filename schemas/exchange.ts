@@ -36,7 +36,13 @@ export const ControllerState = z.looseObject({
 export type ControllerState = z.infer<typeof ControllerState>
 
 /** device/<d>/info, retained: for show. */
-export const DeviceInfo = z.looseObject({ labels: Labels, capacity: Counter, version: z.string() })
+export const DeviceInfo = z.looseObject({
+  labels: Labels,
+  capacity: Counter,
+  version: z.string(),
+  /** What it can enforce, as in `limit.memory` or `sandbox.network`. */
+  capabilities: z.array(z.string()).optional(),
+})
 export type DeviceInfo = z.infer<typeof DeviceInfo>
 
 /** A run as a device knows it. `log_seq` is the last sequence number of its log. */

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { constants, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { exitCodes, usageFailure } from './exit.ts'
@@ -12,6 +12,7 @@ interface Surroundings {
   env: Record<string, string>
   cwd: string
   user: string | null
+  identity: { uid: number; gid: number } | null
   command: string | string[] | null
   script: string | null
   args: string[]
@@ -67,11 +68,12 @@ export const localRun = async (io: Io, flags: LocalFlags & { workTimeout?: numbe
 }
 
 /** Runs with our own terminal, and passes on how it ends. */
-const inTerminal = ({ env, cwd, user }: Surroundings, words: readonly string[], timeoutSeconds: number): Promise<number> =>
+const inTerminal = ({ env, cwd, identity }: Surroundings, words: readonly string[], timeoutSeconds: number): Promise<number> =>
   new Promise((resolve, reject) => {
     const [program = '', ...args] = words
-    const identity = user === null || process.getuid?.() !== 0 ? {} : identityOf(user)
-    const child = spawn(program, args, { env, cwd, ...identity, stdio: 'inherit' })
+    // Only root can be somebody else.
+    const as = identity !== null && process.getuid?.() === 0 ? identity : {}
+    const child = spawn(program, args, { env, cwd, ...as, stdio: 'inherit' })
     // What is typed to end it is for it, not for us.
     const ignore = (): void => {}
     process.on('SIGINT', ignore)
@@ -101,11 +103,3 @@ const inTerminal = ({ env, cwd, user }: Surroundings, words: readonly string[], 
       resolve(isLate ? exitCodes.timedOut : (code ?? 128 + (signal === null ? 0 : constants.signals[signal])))
     })
   })
-
-const identityOf = (user: string): { uid: number; gid: number } => {
-  for (const line of readFileSync('/etc/passwd', 'utf8').split('\n')) {
-    const [name, , uid, gid] = line.split(':')
-    if (name === user || uid === user) return { uid: Number(uid), gid: Number(gid) }
-  }
-  throw usageFailure(`There is no user "${user}" on this machine`)
-}

@@ -1,3 +1,4 @@
+import { environmentOfUser, findUser } from '../runners/confinement/users.ts'
 import type { LiveWorkload } from './live-workload.ts'
 import { moduleShellWords } from './module-program.ts'
 import { envOf, payloadOf } from './start-order.ts'
@@ -11,11 +12,14 @@ export type Surroundings = (
 /** All that is needed to run something where a workload runs, and as it does. */
 export const cwdAndWordsOf = ({ spec, place }: LiveWorkload, surroundings: Surroundings) => {
   const { env = {}, cwd, command, script, args } = payloadOf(spec, place)
+  const user = spec.user === undefined ? undefined : findUser(spec.user)
   return {
     workload: spec.name,
-    env: surroundings(envOf(spec, place), env),
+    env: surroundings({ ...(user ? environmentOfUser(user) : {}), ...envOf(spec, place) }, env),
     cwd: cwd ?? place.folder,
     user: spec.user ?? null,
+    /** The numbers of that user. */
+    identity: user === undefined ? null : { uid: user.uid, gid: user.gid },
     command: command ?? null,
     script: script ?? null,
     args: args ?? [],

@@ -5,7 +5,6 @@ import { createPulse } from './health/pulse.ts'
 import type { CurrentRun, LiveWorkload } from './live-workload.ts'
 import type { Running } from './running.ts'
 import { cwdAndWordsOf, type Surroundings } from './surroundings.ts'
-import { identityOf } from './users.ts'
 
 export interface TendingDeps {
   clock: Clock
@@ -53,8 +52,7 @@ export const createTending = ({ clock, running, surroundings, live, changed }: T
     if (!health || run.checks) return
     const startedMono = run.sinceMono ?? clock.mono()
     if (health.log) run.pulse = createPulse(health.log.contains, clock.mono)
-    const { env, cwd, user } = cwdAndWordsOf(one, surroundings)
-    const identity = user === null ? undefined : identityOf(user)
+    const { env, cwd, identity } = cwdAndWordsOf(one, surroundings)
     const probe = createProbe(health, {
       process: { env, cwd, uid: identity?.uid, gid: identity?.gid },
       lastWroteMono: () => run.pulse?.lastMono() ?? null,
