@@ -181,7 +181,7 @@ describe('links', () => {
     const named = quoted(textOf('docs/architecture.md')).filter(
       (one) => /^[a-z]+\/[\w./-]+$/.test(one) && !/^(devices|request)\//.test(one),
     )
-    const known = ['', 'controller/', 'device/', 'test/unit/']
+    const known = ['', 'controller/', 'device/', 'device/runners/', 'device/workloads/', 'test/unit/']
     for (const file of named.filter((one) => !['controller/controller.db', 'controller/logs.db', 'runs/'].includes(one)))
       expect(
         known.some((folder) => existsSync(join(root, folder, file))),
@@ -264,6 +264,7 @@ describe('commands', () => {
   test('every variable that is named exists', () => {
     // SKEIN_PROFILE is the CLI's own.
     const ofRuns = ['SKEIN_PROFILE', 'SKEIN_FLEET', 'SKEIN_DEVICE', 'SKEIN_TASK', 'SKEIN_RUN', 'SKEIN_ATTEMPT']
+    ofRuns.push('SKEIN_WORKLOAD', 'SKEIN_WORKLOAD_TYPE', 'SKEIN_FOLDER', 'SKEIN_SLOT', 'SKEIN_PARAMS_JSON')
     const known = new Set([...settingKeys.map(envNameOf), ...ofRuns])
     for (const page of pages)
       for (const [name] of textOf(page).matchAll(/\bSKEIN_[A-Z_]+\b/g)) expect(known.has(name), `${page}: ${name}`).toBe(true)
@@ -298,7 +299,7 @@ describe.skipIf(!hasMosquitto)('the tour of the README', () => {
       .replace('-p 1883', `-p ${new URL(fleet.endpoints.mqtt).port}`)
       .replaceAll('http://127.0.0.1:8080', fleet.endpoints.http)
       // One device of several is to be named.
-      .replace('local status', 'local status --device local-1')
+      .replaceAll(/skein local (\w+)/g, 'skein local $1 --device local-1')
     return collect('/bin/bash', ['-c', `cd '${folder}'\n${own}`], plainEnv(), { timeoutMs: 60_000 })
   }
 
@@ -336,6 +337,14 @@ describe.skipIf(!hasMosquitto)('the tour of the README', () => {
     expect(devices.stdout).toMatch(/^connected +true$/m)
     expect(devices.stdout).toMatch(/^fleet +default$/m)
     expect(await step('**Submit a file**')).toMatchObject({ code: 0, stderr: '' })
+  })
+
+  test('a workload is applied, looked at, entered and deleted', async () => {
+    const { code, stdout, stderr } = await step('**Keep services running')
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(stdout).toMatch(/^ticker +service +forever +(starting|running)/m)
+    expect(stdout).toMatch(/^ticker in .*examples\/workloads$/m)
+    expect(stdout).toMatch(/^deleted: ticker$/m)
   })
 
   test('nothing is lost when parts are killed', async () => {
