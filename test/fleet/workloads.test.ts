@@ -299,3 +299,55 @@ describe('what a workload needs', () => {
     expect(none).toMatchObject({ last_exit_code: 1, last_error: expect.stringContaining('there is no module "nothing_there"') })
   })
 })
+
+describe('limits', () => {
+  test('w17: what takes too long is asked to end first, then killed, with all that it has started', async () => {
+    const polite = `trap 'echo asked >>"$0"; exit 0' TERM; sleep 1000 & wait`
+    const deaf = `trap '' TERM; sleep 1000 & while :; do sleep 0.05; done`
+    const times = { run_mode: 'n_times', max_runs: 1, timeout: 0.5, stop_grace_seconds: 0.5 }
+    device.write([
+      { name: 'polite', command: ['sh', '-c', polite, witness()], ...times },
+      { name: 'deaf', command: ['sh', '-c', deaf], ...times },
+    ])
+    await device.apply()
+    for (const name of ['polite', 'deaf']) {
+      const { runs } = await device.when('failed', name, ({ state }) => state === 'failed')
+      expect(runs[0], name).toMatchObject({ state: 'timed_out', reason: 'timed out after 0.5 s' })
+    }
+    expect(linesOf(witness())).toEqual(['asked'])
+    expect(device.processes()).toEqual([])
+  })
+
+  test('one that takes too much memory is warned of, and started again with the reason oom', async () => {
+    const hog = 'import time; held = []\nwhile True:\n  held.append(bytearray(2 * 1024 * 1024)); time.sleep(0.01)'
+    device.write([{ name: 'hog', command: ['python3', '-c', hog], memory_limit_mb: 48, restart_delay: 0.2 }])
+    await device.apply()
+    const { runs } = await device.when('started again', 'hog', ({ run_count }) => run_count >= 2)
+    expect(runs.at(-1)).toMatchObject({ state: 'failed', reason: expect.stringMatching(/^oom/) })
+  })
+
+  test('what the device cannot enforce is refused, and nothing runs without it', async () => {
+    device.write([{ name: 'nobody', user: 'no-such-user', command: sign() }])
+    await expect(device.apply()).rejects.toMatchObject({
+      code: 'invalid',
+      details: [{ code: 'not_enforceable', field: 'nobody' }],
+    })
+    expect(linesOf(witness())).toEqual([])
+    expect((await device.ask('list')).workloads).toEqual([])
+  })
+
+  test('output: file lets it write by itself, and its log is read all the same', async () => {
+    const command = ['sh', '-c', 'seq 1 5000; echo to stderr >&2; exec sleep 1000']
+    device.write([{ name: 'direct', output: 'file', command }])
+    await device.apply()
+    await eventually(
+      'it has written',
+      async () => (await device.cli(['local', 'logs', 'direct', '-n', '1'])).stdout === 'to stderr\n',
+    )
+    const texts = (await device.records('direct')).map(([, , , text]) => text)
+    expect(texts).toEqual([...Array.from({ length: 5000 }, (_, i) => String(i + 1)), 'to stderr'])
+    await device.kill9()
+    await device.start()
+    expect(await device.get('direct')).toMatchObject({ state: 'running', run_count: 1 })
+  })
+})
