@@ -181,6 +181,8 @@ export const startDevice = async (options: DeviceOptions) => {
         capacity: options.capacity,
         unacknowledgedStreams: core.unacknowledged().streams,
         spooledBytes: core.unacknowledged().log_bytes,
+        workloads: keeper?.workloads.statuses() ?? [],
+        logBytes: keeper?.workloads.logs.bytes() ?? 0,
         host: metrics(),
       },
       delay,

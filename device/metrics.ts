@@ -1,6 +1,7 @@
 import type { LoopDelay } from '../base/loop-delay.ts'
 import { expositionOf, type Family, gauge, processFamilies } from '../base/metrics.ts'
 import { version } from '../base/version.ts'
+import { type WorkloadStatus, workloadStates } from '../schemas/workload-status.ts'
 
 export interface DeviceFacts {
   isConnected: boolean
@@ -8,6 +9,10 @@ export interface DeviceFacts {
   capacity: number
   unacknowledgedStreams: number
   spooledBytes: number
+  /** As they are shown. */
+  workloads: readonly WorkloadStatus[]
+  /** What their logs take. */
+  logBytes: number
   host: Readonly<Record<string, unknown>>
 }
 
@@ -23,9 +28,44 @@ export const deviceMetrics = (facts: DeviceFacts, delay: LoopDelay): string =>
       facts.unacknowledgedStreams,
     ),
     gauge('skein_device_spooled_bytes', 'Output that the controller has not acknowledged yet.', facts.spooledBytes),
+    ...workloadFamilies(facts.workloads),
+    gauge('skein_workload_log_bytes', 'What the logs of workloads take.', facts.logBytes),
     ...hostFamilies(facts.host),
     ...processFamilies('device', version, delay.report()),
   ])
+
+const workloadFamilies = (workloads: readonly WorkloadStatus[]): Family[] => {
+  const by = (value: (one: WorkloadStatus) => number): Readonly<Record<string, number>> =>
+    Object.fromEntries(workloads.map((one) => [one.name, value(one)]))
+  const states = Object.fromEntries(workloadStates.map((state) => [state, workloads.filter((one) => one.state === state).length]))
+  return [
+    gauge('skein_workloads', 'Workloads by state.', states),
+    gauge(
+      'skein_workload_running',
+      'Whether a workload runs.',
+      by((one) => (one.state === 'running' ? 1 : 0)),
+      'workload',
+    ),
+    gauge(
+      'skein_workload_runs',
+      'Its runs since it was applied or begun anew.',
+      by((one) => one.run_count),
+      'workload',
+    ),
+    gauge(
+      'skein_workload_failures',
+      'Its runs in a row that failed.',
+      by((one) => one.failures),
+      'workload',
+    ),
+    gauge(
+      'skein_workload_memory_bytes',
+      'What its processes use.',
+      by((one) => (one.memory_mb ?? 0) * 1024 * 1024),
+      'workload',
+    ),
+  ]
+}
 
 /** What a heartbeat tells of the machine, as far as it is numbers, in Prometheus' base units. */
 const hostFamilies = (host: DeviceFacts['host']): Family[] =>

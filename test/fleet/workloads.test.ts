@@ -324,6 +324,8 @@ describe('limits', () => {
     await device.apply()
     const { runs } = await device.when('started again', 'hog', ({ run_count }) => run_count >= 2)
     expect(runs.at(-1)).toMatchObject({ state: 'failed', reason: expect.stringMatching(/^oom/) })
+    const { text } = await device.ask('metrics')
+    expect(text).toMatch(/^skein_workload_runs\{workload="hog"\} [2-9]$/m)
   })
 
   test('what the device cannot enforce is refused, and nothing runs without it', async () => {
