@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { writeFileAtomic } from './atomic-file.ts'
@@ -23,6 +23,22 @@ export const holdFolder = (folder: string, role: string, pid: number, waitMs = 5
   }
   writeFileAtomic(pidFile, `${pid}\n`)
   return { ok: true, close: () => void db.close() }
+}
+
+/** Who has a folder, by its lock: a pid in a file alone may be anybody's by now. */
+export const holderOfFolder = (folder: string, role: string): number | undefined => {
+  const lock = join(folder, `${role}.lock`)
+  if (!existsSync(lock)) return undefined
+  const db = new Database(lock, { timeout: 0 })
+  try {
+    db.exec('begin exclusive')
+    return undefined
+  } catch (error) {
+    if (error instanceof Database.SqliteError && error.code.startsWith('SQLITE_BUSY')) return pidIn(join(folder, `${role}.pid`))
+    throw new Error(`Cannot look at the lock of "${folder}"`, { cause: error })
+  } finally {
+    db.close()
+  }
 }
 
 const pidIn = (file: string): number | undefined => {

@@ -199,6 +199,9 @@ export const programOf = (io: Io, act: Act): Command => {
   verb(program, 'doctor', 'find what is wrong here, with the broker or in the fleet, and say what to do about it').action(
     (_options, command: Command) => act(import('./doctor/doctor.ts').then((one) => one.doctor(io, flagsOf(command)))),
   )
+  verb(program, 'down', 'end the "skein up" of a data folder, with everything that it runs').action(
+    (_options, command: Command) => act(import('./down.ts').then((one) => one.down(io, flagsOf(command)))),
+  )
   verb(program, 'status', 'show the fleet in a few lines').action((_options, command: Command) =>
     act(import('./status.ts').then((one) => one.showStatus(io, flagsOf(command)))),
   )

@@ -142,6 +142,19 @@ describe('a task with payload.workload', () => {
   })
 })
 
+test('down ends skein up and all that it runs', async () => {
+  const other = await startInstallation()
+  await other.online('local')
+  writeFileSync(join(other.root, 'one.yaml'), 'name: one\ntype: service\nrun_mode: forever\ncommand: exec sleep 1000\n')
+  expect((await other.cli(['local', 'apply', join(other.root, 'one.yaml')])).code).toBe(0)
+  await eventually('it runs', () => other.runProcesses().length > 0)
+  const { code, stdout } = await other.cli(['down'])
+  expect([code, stdout]).toEqual([0, expect.stringMatching(/^ended: skein up, pid \d+$/m)])
+  expect(other.runProcesses()).toEqual([])
+  expect((await other.cli(['down'])).code).toBe(4)
+  await other.close()
+})
+
 test('workloads go on through a kill of hub and device, and are reported again', async () => {
   const { body: before } = await get('ticker')
   fleet.kill('hub')
