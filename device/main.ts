@@ -36,6 +36,7 @@ if (process.argv[2] === 'join') {
         `there is no ${tokenFile}; join with "skein device join", or give a token with --token or --token-file`,
       )
     }
+    if (isAlone) log.info({ device: name }, 'it is of no fleet, and keeps its own workloads; join one with: skein device join')
     const token = (): string => (isAlone ? '' : (config.token ?? readFileSync(tokenFile, 'utf8').trim()))
     const device = await startDevice({
       name,

@@ -7,6 +7,7 @@ import { z } from 'zod'
 import { readTopic } from '../../schemas/topics.ts'
 import { eventually } from '../harness/eventually.ts'
 import { collect, type Installation, plainEnv, startInstallation } from '../harness/installation.ts'
+import { type LoneDevice, startLoneDevice } from '../harness/lone-device.ts'
 import { mosquittoPubProgram } from '../harness/mosquitto.ts'
 
 const examples = fileURLToPath(new URL('../../examples', import.meta.url))
@@ -39,7 +40,44 @@ test('every example has a test here', () => {
   const source = readFileSync(fileURLToPath(import.meta.url), 'utf8')
   const files = readdirSync(examples, { recursive: true, encoding: 'utf8' }).filter((name) => /\.[a-z]+$/.test(name))
   expect(files.length).toBeGreaterThan(0)
-  expect(files.filter((name) => !source.includes(`'${name.replace(/^tasks\//, '')}'`))).toEqual([])
+  const own = files.filter((name) => !/^workloads\/.*\.(py|sh)$|vars\.yaml$/.test(name)) // parts of the examples beside them
+  expect(own.filter((name) => !source.includes(`'${name.replace(/^(tasks|workloads)\//, '')}'`))).toEqual([])
+})
+
+describe('examples/workloads/', () => {
+  let device: LoneDevice
+  beforeAll(async () => {
+    device = await startLoneDevice({ env: { SKEIN_LABELS: 'site=berlin' } })
+    expect(await device.ask('apply', { paths: [example('workloads')] })).toMatchObject({
+      added: ['counter', 'hello-agent', 'sums', 'ticker', 'watch-one-example', 'watch-two-example'],
+    })
+  })
+  afterAll(() => device?.close())
+  const written = async (name: string): Promise<string[]> =>
+    (await device.records(name)).filter(([, , stream]) => stream === 'o').map(([, , , text]) => String(text))
+
+  test.each([
+    ['counter.yaml', 'counter', 'count 5 of 5', 3],
+    ['sums.yaml', 'sums', '6.5 kWh', 1],
+  ])('%s does its work and is completed', async (_file, name, line, runs) => {
+    await device.when('completed', name, ({ state }) => state === 'completed')
+    expect((await written(name)).filter((text) => text === line)).toHaveLength(runs)
+  })
+
+  test.each([
+    ['ticker.yaml', 'ticker', /tick/],
+    ['watchers.yaml', 'watch-one-example', /^berlin: one\.example is/],
+  ])('%s runs on', async (_file, name, line) => {
+    await eventually('it has written', async () => (await written(name)).some((text) => line.test(text)))
+    await device.when('running', name, ({ state, health }) => state === 'running' && health !== 'unhealthy')
+  })
+
+  test('hello-agent.yaml waits for its next firing, and says hello when it is run', async () => {
+    expect(example(join('workloads', 'hello-agent.yaml'))).toSatisfy(existsSync)
+    expect(await device.get('hello-agent')).toMatchObject({ state: 'registered', next_at: expect.any(String) })
+    const { code, stdout } = await device.cli(['local', 'run', 'hello-agent'])
+    expect([code, stdout]).toEqual([0, expect.stringMatching(/^hello from /)])
+  })
 })
 
 test('every shell and JavaScript example begins with its interpreter and says what it does', () => {
