@@ -6,7 +6,8 @@ const about: Record<Part, string> = {
   broker: 'Runs the MQTT broker.',
   controller: 'Runs the controller, which keeps the tasks and hands them out.',
   dashboard: 'Runs the front door of HTTP where the controller is apart.',
-  device: 'Runs the daemon of one device.',
+  device:
+    'Runs the daemon of one device. "skein device join" makes this machine a device of a fleet; "skein device install", "upgrade" and\n"uninstall" see to its service of systemd; "skein help device" has the verbs that ask the controller.',
 }
 
 /** The help of a part, made from the table of settings. */

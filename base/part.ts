@@ -1,4 +1,5 @@
 import { configExitCode, readConfig } from './config.ts'
+import { exits } from './exit-codes.ts'
 import { type Log, startLog } from './log.ts'
 import { onParentGone } from './parent.ts'
 import type { Config, Part } from './settings.ts'
@@ -12,13 +13,19 @@ export class ConfigFault extends Error {
   }
 }
 
+/** Why a part ends: by SIGTERM or SIGINT, its parent is gone, another one is to take over (SIGHUP), or for good, as it was asked itself. */
+export type WhyEnd = 'asked' | 'orphaned' | 'replaced' | 'requested'
+
+const exitOf: Record<WhyEnd, number> = { asked: 0, orphaned: 0, replaced: exits.replaceMe, requested: exits.endedOnRequest }
+
 /**
  * What every root does: reads its configuration, starts, and closes what it started on SIGTERM, SIGINT or when its parent is
- * gone. `close` is told why. A part that cannot start exits with 1; a bug ends it, and whoever keeps it running starts it again.
+ * gone; a device on SIGHUP too. `close` is told why; `end` ends the part from within. A part that cannot start exits with 1; a bug
+ * ends it, and whoever keeps it running starts it again.
  */
 export const runPart = async <P extends Part>(
   part: P,
-  start: (config: Config<P>, log: Log) => Promise<{ close(why: 'asked' | 'orphaned'): Promise<void> | void }>,
+  start: (config: Config<P>, log: Log, end: (why: WhyEnd) => void) => Promise<{ close(why: WhyEnd): Promise<void> | void }>,
 ): Promise<void> => {
   const read = readConfig(part, { argv: process.argv.slice(2), env: process.env })
   if (read.kind === 'help') return void process.stdout.write(read.text)
@@ -35,12 +42,12 @@ export const runPart = async <P extends Part>(
   })
   let closing = false
   let started: Awaited<ReturnType<typeof start>> | undefined
-  const end = (why: 'asked' | 'orphaned'): void => {
+  const end = (why: WhyEnd): void => {
     if (closing) return process.exit(1)
     closing = true
     log.info({ why }, 'part ends')
     Promise.resolve(started?.close(why)).then(
-      () => process.exit(0),
+      () => process.exit(exitOf[why]),
       (error: unknown) => {
         log.error({ err: error }, 'part could not end in good order')
         process.exit(1)
@@ -49,9 +56,11 @@ export const runPart = async <P extends Part>(
   }
   process.on('SIGTERM', () => end('asked'))
   process.on('SIGINT', () => end('asked'))
+  // One that takes over already does not hurry for a second one.
+  if (part === 'device') process.on('SIGHUP', () => (closing ? undefined : end('replaced')))
   onParentGone(() => end('orphaned'))
   try {
-    started = await start(read.config, log)
+    started = await start(read.config, log, end)
   } catch (error) {
     if (error instanceof ConfigFault) {
       console.error(`skein ${part}: ${error.key}: ${error.message}`)

@@ -1,4 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { sleep, systemClock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import { passwordFor } from '../base/login.ts'
@@ -6,17 +8,29 @@ import { tellParent } from '../base/parent.ts'
 import { ConfigFault, runPart } from '../base/part.ts'
 import { pathsIn } from '../base/paths.ts'
 import type { Config } from '../base/settings.ts'
+import { version } from '../base/version.ts'
 import { startDevice } from './device.ts'
 import { nameOfHost } from './host-name.ts'
 import { JoinFailure, joinFleet } from './joining.ts'
 import { readMembership } from './membership.ts'
+import { type Notify, notifyVariables, startNotify } from './service/notify.ts'
+import { serviceVerbs } from './service/order.ts'
+import { readyText } from './service/systemd.ts'
 
-/** The root of a device's daemon; with `join`, of its joining. */
+/** The package that this program is of. */
+const ownFolder = dirname(dirname(fileURLToPath(import.meta.url)))
+const verb = serviceVerbs.find((one) => one === process.argv[2])
+
+/** The root of a device's daemon; with `join`, of its joining; with `install` and its like, of its service. */
 if (process.argv[2] === 'join') {
   process.argv.splice(2, 1)
   void import('./join.ts').then((one) => one.runJoin())
+} else if (verb !== undefined) {
+  void import('./service/run.ts').then((one) => one.runService(verb, process.argv.slice(3), ownFolder))
 } else {
   void runPart('device', async (config, log) => {
+    const notify = startNotify({ env: { ...process.env }, pid: process.pid, clock: systemClock, log })
+    for (const name of notifyVariables) delete process.env[name]
     const all = pathsIn(config.data)
     const joins = config.join_token !== undefined || config.join_token_file !== undefined
     const known = readMembership(all.membership)
@@ -24,7 +38,7 @@ if (process.argv[2] === 'join') {
     process.title = `skein device ${name}`
     const paths = all.device(name)
     const tokenFile = config.token_file ?? paths.token
-    if (joins && config.token === undefined && !existsSync(tokenFile)) await joinFirst(config, name, log)
+    if (joins && config.token === undefined && !existsSync(tokenFile)) await joinFirst(config, name, log, notify)
     const membership = readMembership(all.membership)
     const own = membership?.device === name ? membership : undefined
     const hasToken = config.token !== undefined || existsSync(tokenFile)
@@ -61,15 +75,21 @@ if (process.argv[2] === 'join') {
       endForGood: () => process.kill(process.pid, 'SIGTERM'),
     })
     tellParent({ kind: 'ready' })
+    notify.ready(readyText(name, version, ownFolder))
     return {
-      // Asked to end, it ends what it runs. An orphan only goes: whoever comes next adopts its runs.
-      close: (why) => (why === 'asked' ? device.shutdown() : device.leave()),
+      close: async (why) => {
+        // Asked to end, it ends what it runs. An orphan, or one that is replaced, only goes: whoever comes next adopts its runs.
+        const isForAll = why === 'asked' || why === 'requested'
+        if (isForAll) notify.stopping()
+        await (isForAll ? device.shutdown() : device.leave())
+        await notify.close()
+      },
     }
   })
 }
 
 /** Joins before anything else; where nobody answers yet, as when all containers start at once, it goes on trying. */
-async function joinFirst(config: Config<'device'>, name: string, log: Log): Promise<void> {
+async function joinFirst(config: Config<'device'>, name: string, log: Log, notify: Notify): Promise<void> {
   const url = config.url ?? 'mqtt://127.0.0.1:1883'
   for (;;) {
     try {
@@ -80,6 +100,7 @@ async function joinFirst(config: Config<'device'>, name: string, log: Log): Prom
       if (!(error instanceof JoinFailure)) throw error
       if (!['unreachable', 'untrusted', 'unavailable'].includes(error.code)) throw new ConfigFault('join_token', error.message)
       log.warn({ url, reason: error.message }, 'cannot join yet')
+      notify.status(`cannot join yet: ${error.message}`)
       await sleep(systemClock, 2000)
     }
   }

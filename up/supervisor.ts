@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { doublingMs } from '../base/backoff.ts'
 import { type Clock, sleep, type Timer } from '../base/clock.ts'
+import { exits } from '../base/exit-codes.ts'
 import type { Log } from '../base/log.ts'
 import { PartMessage } from '../base/parent.ts'
 import type { PartPlan } from './parts.ts'
@@ -90,11 +91,19 @@ const keepRunning = (plan: PartPlan, spawn: Deps['spawn'], clock: Clock, log: Lo
       tellReady(read.data)
     })
     exited = new Promise((resolve) => {
-      const onEnd = (facts: object): void => {
+      const onEnd = (facts: { code?: number | null; signal?: string | null; error?: string }): void => {
         if (child !== process) return
         child = undefined
         resolve()
         if (isStopping) return
+        if (facts.code === exits.endedOnRequest) {
+          log.info({ name: plan.name }, 'a part has ended for good, as it was asked to')
+          return tellReady({ kind: 'ready' })
+        }
+        if (facts.code === exits.replaceMe) {
+          log.info({ name: plan.name }, 'a part is replaced by a new one')
+          return start()
+        }
         const next = restartAfter(fails, clock.mono() - startedAt)
         fails = next.fails
         log.warn({ name: plan.name, ...facts, again_in_ms: next.waitMs }, 'a part has ended and is started again')

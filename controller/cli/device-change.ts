@@ -11,8 +11,11 @@ const shown = (io: Io, flags: GlobalFlags, devices: readonly Device[]): number =
   return exitCodes.done
 }
 
-export const joinIsElsewhere = (): Promise<number> =>
-  Promise.reject(usageFailure('"device join" comes first on the line: skein device join --url <broker> --token <join token>'))
+/** What the device does by itself is not for the CLI: `bin/skein` has passed it by, because something stood in front. */
+export const ownVerbIsElsewhere = (verb: string): Promise<number> =>
+  Promise.reject(
+    usageFailure(`"device ${verb}" comes first on the line, and its flags behind it: see skein device ${verb} --help`),
+  )
 
 /** `device drain`; with --wait until nothing runs on them. */
 export const drainDevices = (io: Io, flags: GlobalFlags & { wait?: boolean }, names: readonly string[]): Promise<number> =>

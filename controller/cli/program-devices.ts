@@ -5,15 +5,25 @@ import type { Io } from './io.ts'
 type Act = (code: Promise<number>) => Promise<void>
 type Verb = (parent: Command, usage: string, about: string) => Command
 
+/** What a device does by itself, with no controller to ask: `bin/skein` starts it for that. Here it is told of. */
+const ownVerbs = {
+  join: 'make this machine a device of a fleet, with a join token',
+  install: 'have systemd run the device of this machine, from now on and after each boot',
+  upgrade: "replace the program of this machine's service, and no more than that",
+  uninstall: 'take the service away again',
+}
+
 /** The verbs that change devices. */
 export const addDeviceVerbs = (device: Command, io: Io, act: Act, verb: Verb): void => {
   const load = () => import('./device-change.ts')
-  // The device does this by itself, as no controller can be asked yet: `bin/skein` starts it. Here it is told of.
-  device
-    .command('join')
-    .description('make this machine a device of a fleet, with a join token (see: skein device join --help)')
-    .allowUnknownOption()
-    .action(() => act(load().then((one) => one.joinIsElsewhere())))
+  for (const [name, about] of Object.entries(ownVerbs)) {
+    device
+      .command(name)
+      .description(`${about} (see: skein device ${name} --help)`)
+      .allowUnknownOption()
+      .argument('[any...]')
+      .action(() => act(load().then((one) => one.ownVerbIsElsewhere(name))))
+  }
   verb(device, 'drain', 'give devices no more work; what they run goes on')
     .argument('<device...>')
     .option('--wait', 'until nothing runs there any more')
