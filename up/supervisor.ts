@@ -63,6 +63,8 @@ export const restartAfter = (fails: number, livedMs: number): { fails: number; w
   return { fails: before + 1, waitMs: doublingMs(before, 50, 2000) }
 }
 
+const shortLifeMs = 200
+
 interface KeptPart {
   ready: Promise<PartMessage>
   stop(): Promise<void>
@@ -100,11 +102,13 @@ const keepRunning = (plan: PartPlan, spawn: Deps['spawn'], clock: Clock, log: Lo
           log.info({ name: plan.name }, 'a part has ended for good, as it was asked to')
           return tellReady({ kind: 'ready' })
         }
-        if (facts.code === exits.replaceMe) {
+        const livedMs = clock.mono() - startedAt
+        // One that does nothing but ask for the next is treated like one that dies.
+        if (facts.code === exits.replaceMe && livedMs > shortLifeMs) {
           log.info({ name: plan.name }, 'a part is replaced by a new one')
           return start()
         }
-        const next = restartAfter(fails, clock.mono() - startedAt)
+        const next = restartAfter(fails, livedMs)
         fails = next.fails
         log.warn({ name: plan.name, ...facts, again_in_ms: next.waitMs }, 'a part has ended and is started again')
         restart = clock.after(next.waitMs, start)

@@ -8,6 +8,7 @@ import type { Plan, Step } from './plan.ts'
 import { systemctl, unitState, waitUntilReady } from './systemd.ts'
 
 export interface PerformDeps {
+  unit: string
   clock: Clock
   waitMs: number
   /** Told before each step, and while one is waited for. */
@@ -23,16 +24,17 @@ export type Outcome =
 /** Carries out a plan. Steps before the switch of the program have nothing to undo. */
 export const perform = async ({ steps, undo }: Plan, deps: PerformDeps): Promise<Outcome> => {
   let isSwitched = false
+  const seen: Seen = { pid: 0 }
   for (const step of steps) {
     try {
       isSwitched ||= step.do === 'switch'
-      await performStep(step, deps)
+      await performStep(step, seen, deps)
     } catch (error) {
       const failed = { kind: 'failed', step, reason: textOf(error) } as const
       if (!isSwitched || undo.length === 0) return { ...failed, undone: 'nothing' }
       deps.progress(`failed: ${failed.reason}`)
       try {
-        for (const back of undo) await performStep(back, deps)
+        for (const back of undo) await performStep(back, seen, deps)
         return { ...failed, undone: 'all' }
       } catch (second) {
         return { ...failed, undone: { reason: textOf(second) } }
@@ -42,7 +44,12 @@ export const perform = async ({ steps, undo }: Plan, deps: PerformDeps): Promise
   return { kind: 'done' }
 }
 
-const performStep = async (step: Step, deps: PerformDeps): Promise<void> => {
+/** The daemon that there was before systemd was last asked for something. */
+interface Seen {
+  pid: number
+}
+
+const performStep = async (step: Step, seen: Seen, deps: PerformDeps): Promise<void> => {
   deps.progress(deps.tell(step))
   switch (step.do) {
     case 'copy':
@@ -59,13 +66,14 @@ const performStep = async (step: Step, deps: PerformDeps): Promise<void> => {
     case 'switch':
       return switchLink(step.link, step.to)
     case 'systemctl':
+      seen.pid = unitState(deps.unit).lastPid
       return systemctl(step.args).catch((error: unknown) => {
         if (!step.ok) throw error
       })
     case 'wait': {
-      const { unit, folder, other } = step
+      const { unit, folder } = step
       const progress = (text: string): void => deps.progress(`${unit} is ${text}`)
-      await waitUntilReady({ unit, folder, other, waitMs: deps.waitMs, clock: deps.clock, look: unitState, progress })
+      await waitUntilReady({ unit, folder, before: seen.pid, waitMs: deps.waitMs, clock: deps.clock, look: unitState, progress })
       return
     }
     case 'remove':

@@ -11,8 +11,8 @@ export type Step =
   | { do: 'own'; paths: readonly string[]; user: string; recursive: boolean }
   | { do: 'switch'; link: string; to: string }
   | { do: 'systemctl'; args: readonly string[]; ok?: true }
-  /** Until a daemon of this folder is ready and has stayed so; not the one with the pid `other`. */
-  | { do: 'wait'; unit: string; folder: string; other: number }
+  /** Until a daemon of this folder is ready and has stayed so: another than there was before the last `systemctl`. */
+  | { do: 'wait'; unit: string; folder: string }
   | { do: 'remove'; path: string }
   | { do: 'remove-if-empty'; path: string }
   | { do: 'prune'; folder: string; keep: readonly string[] }
@@ -29,7 +29,6 @@ export interface Before {
   unitText: string | undefined
   /** As systemd has it: active, activating, inactive, failed, … */
   activeState: string
-  mainPid: number
   /** Where the link of the prefix points, if there is one: a release's folder. */
   current: string | undefined
 }
@@ -77,9 +76,20 @@ const replacing = (unit: string, { activeState }: Before): Step[] => {
       return [{ do: 'systemctl', args: ['start', '--no-block', serviceOf(unit)] }]
     default:
       // It comes and goes by itself, and the next one is the new one.
-      return [{ do: 'systemctl', args: ['kill', '--kill-who=main', '--signal=KILL', serviceOf(unit)], ok: true }]
+      return killing(unit)
   }
 }
+
+/** Ends the pause after a daemon that has failed, and one that may hang. The daemon last: what is alive after that is the next one. */
+const killing = (unit: string): Step[] =>
+  [
+    ['control', 'TERM'],
+    ['main', 'KILL'],
+  ].map(([who, signal]) => ({
+    do: 'systemctl',
+    args: ['kill', `--kill-who=${who}`, `--signal=${signal}`, serviceOf(unit)],
+    ok: true,
+  }))
 
 /** The secrets that install was given; they go into files that only the daemon can read. */
 export interface Secrets {
@@ -113,7 +123,7 @@ export const planInstall = (installed: Installed, pack: Package, secrets: Secret
     ...writingUnit(installed),
     { do: 'systemctl', args: ['enable', serviceOf(unit)] },
     ...replacing(unit, before),
-    { do: 'wait', unit, folder: runsIn(installed, pack.release), other: before.mainPid },
+    { do: 'wait', unit, folder: runsIn(installed, pack.release) },
     ...pruning(installed, pack.release, before),
   ]
   return { steps, undo: [] }
@@ -129,10 +139,7 @@ export const planUpgrade = (installed: Installed, pack: Package, before: Before)
     ...switching(installed, pack.release),
     ...(isNewUnit ? writingUnit(installed) : []),
     ...(runs
-      ? ([
-          ...replacing(unit, before),
-          { do: 'wait', unit, folder: runsIn(installed, pack.release), other: before.mainPid },
-        ] satisfies Step[])
+      ? ([...replacing(unit, before), { do: 'wait', unit, folder: runsIn(installed, pack.release) }] satisfies Step[])
       : []),
     ...pruning(installed, pack.release, before),
   ]
@@ -146,12 +153,7 @@ export const planUpgrade = (installed: Installed, pack: Package, before: Before)
         ] satisfies Step[])
       : []),
     // Whatever the new one hangs at, it has not taken anything over that the old one would not take up again.
-    ...(runs
-      ? ([
-          { do: 'systemctl', args: ['kill', '--kill-who=main', '--signal=KILL', serviceOf(unit)], ok: true },
-          { do: 'wait', unit, folder: before.current, other: 0 },
-        ] satisfies Step[])
-      : []),
+    ...(runs ? ([...killing(unit), { do: 'wait', unit, folder: before.current }] satisfies Step[]) : []),
   ]
   return { steps, undo }
 }

@@ -57,7 +57,7 @@ const carryOut = async (order: Order, folder: string): Promise<number> => {
     return exitCodes.done
   }
   const progress = (text: string): void => void (order.isJson || process.stderr.write(`${text}\n`))
-  const outcome = await perform(plan, { clock: systemClock, waitMs: order.waitMs, progress, tell: stepText })
+  const outcome = await perform(plan, { unit, clock: systemClock, waitMs: order.waitMs, progress, tell: stepText })
   if (outcome.kind === 'done') {
     const { mainPid, statusText } = unitState(unit)
     tell(order, { ok: true, ...facts, changed: true, ...(verb === 'uninstall' ? {} : { pid: mainPid, status: statusText }) }, [
@@ -92,11 +92,10 @@ const planOf = (order: Order, folder: string): { plan: Plan; installed: Installe
   const known = text === undefined ? undefined : installedIn(text)
   if (text !== undefined && known === undefined)
     throw new Refusal(`${unitFileOf(unit)} was not made by "skein device install"; take it away, or choose a --unit-name`)
-  const now = hasSystemd() ? unitState(unit) : { activeState: 'inactive', mainPid: 0 }
+  const now = hasSystemd() ? unitState(unit) : { activeState: 'inactive' }
   const before = (program: Installed['program']): Before => ({
     unitText: text,
     activeState: now.activeState,
-    mainPid: now.mainPid,
     current: program.kind === 'prefix' ? targetOf(programFolderOf({ program })) : undefined,
   })
   if (verb === 'install') {

@@ -7,16 +7,17 @@ export interface UnitState {
   activeState: string
   subState: string
   mainPid: number
+  /** The main process, or the last that there was. */
+  lastPid: number
   /** What the last main process exited with, or the signal that ended it. */
   mainStatus: number
-  restarts: number
   statusText: string
 }
 
 export const hasSystemd = (): boolean => existsSync('/run/systemd/system')
 
 export const unitState = (unit: string): UnitState => {
-  const keys = ['ActiveState', 'SubState', 'MainPID', 'ExecMainStatus', 'NRestarts', 'StatusText']
+  const keys = ['ActiveState', 'SubState', 'MainPID', 'ExecMainPID', 'ExecMainStatus', 'StatusText']
   const { stdout } = spawnSync('systemctl', ['show', `${unit}.service`, ...keys.flatMap((key) => ['-p', key])], {
     encoding: 'utf8',
   })
@@ -25,8 +26,8 @@ export const unitState = (unit: string): UnitState => {
     activeState: of('ActiveState') || 'inactive',
     subState: of('SubState'),
     mainPid: Number(of('MainPID')),
+    lastPid: Number(of('ExecMainPID')),
     mainStatus: Number(of('ExecMainStatus')),
-    restarts: Number(of('NRestarts')),
     statusText: of('StatusText'),
   }
 }
@@ -56,8 +57,8 @@ export interface Waiting {
   unit: string
   /** Whose daemon is waited for; a daemon says where it runs. */
   folder: string
-  /** The pid of a daemon that is not meant. */
-  other: number
+  /** The pid of the daemon from before, dead or alive: not what it does is waited for. */
+  before: number
   waitMs: number
   clock: Clock
   look: (unit: string) => UnitState
@@ -66,22 +67,22 @@ export interface Waiting {
 
 /** So long it has to live on after it was ready. */
 const steadyMs = 2000
-/** Ends and restarts by systemd: 75 is asked for, and one that was killed may have been the one before. */
+/** Ends that do not say that it cannot start: somebody has asked for them. */
 const isUsual = (status: number): boolean => [0, 9, 15, 75].includes(status)
 
 /** Waits until a daemon is ready and stays so. Throws with the reason why not, as soon as it is known. */
-export const waitUntilReady = async ({ unit, folder, other, waitMs, clock, look, progress }: Waiting): Promise<UnitState> => {
+export const waitUntilReady = async ({ unit, folder, before, waitMs, clock, look, progress }: Waiting): Promise<UnitState> => {
   const until = clock.mono() + waitMs
   let steady: { pid: number; from: number } | undefined
   let told = ''
   for (;;) {
     const state = look(unit)
-    const { activeState, subState, mainPid, mainStatus, statusText } = state
-    const isReady = activeState === 'active' && mainPid !== 0 && mainPid !== other && saysFolder(statusText, folder)
+    const { activeState, subState, mainPid, lastPid, mainStatus, statusText } = state
+    const isReady = activeState === 'active' && mainPid !== 0 && mainPid !== before && saysFolder(statusText, folder)
     steady = isReady ? (steady?.pid === mainPid ? steady : { pid: mainPid, from: clock.mono() }) : undefined
     if (steady && clock.mono() - steady.from >= steadyMs) return state
-    if (['stop-post', 'auto-restart', 'failed', 'dead'].includes(subState) && !isUsual(mainStatus))
-      throw new Error(`its daemon exits with ${mainStatus}`)
+    const hasEnded = lastPid !== before && ['stop-post', 'auto-restart', 'failed', 'dead'].includes(subState)
+    if (hasEnded && !isUsual(mainStatus)) throw new Error(`its daemon exits with ${mainStatus}`)
     const text = `${activeState} (${subState})${statusText === '' ? '' : `: ${statusText}`}`
     if (text !== told) progress(text)
     told = text

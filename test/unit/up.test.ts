@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { systemClock } from '../../base/clock.ts'
 import { readConfig } from '../../base/config.ts'
+import { exits } from '../../base/exit-codes.ts'
 import { holdFolder } from '../../base/hold.ts'
 import { silentLog } from '../../base/log.ts'
 import { plainBindOf } from '../../base/plain-bind.ts'
@@ -212,6 +213,17 @@ describe('startSupervisor()', () => {
     supervisor.hurry()
     await closed
     expect(Date.now() - before).toBeLessThan(4500)
+  })
+
+  test('starts nothing again that was asked to end for good, and at once what is to be replaced', async () => {
+    const exit = (code: number) => `${serve()}; setTimeout(() => process.exit(${code}), 500)`
+    const programs = { ended: exit(exits.endedOnRequest), replaced: exit(exits.replaceMe) }
+    const { supervisor, started } = supervise(programs, [plan('ended', 0), plan('replaced', 0)])
+    await supervisor.ready
+    const times = (name: string) => started.filter((one) => one.name === name).length
+    await vi.waitFor(() => expect(times('replaced')).toBeGreaterThan(2), { timeout: 10_000 })
+    expect(times('ended')).toBe(1)
+    await supervisor.close()
   })
 
   test('restartAfter() doubles from 50 ms to 2 s and forgets after 10 s of life', () => {
