@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Package } from './plan.ts'
 
@@ -48,13 +48,19 @@ const filesIn = (folder: string): string[] => {
 /** Copies a package beside its place, and gives it its name when all of it is there. The same release again is no work. */
 export const copyPackage = (from: string, to: string): void => {
   if (existsSync(to)) return
-  mkdirSync(dirname(to), { recursive: true, mode: 0o755 })
+  // Everybody may read a program: its daemon may be of another user than whoever has built it, and whoever installs it.
+  const mask = process.umask(0o022)
   const draft = join(dirname(to), `.draft-${randomUUID().slice(0, 8)}`)
   try {
-    for (const file of filesIn(from)) cpSync(join(from, file), join(draft, file), { dereference: true, preserveTimestamps: true })
+    for (const file of filesIn(from)) {
+      mkdirSync(dirname(join(draft, file)), { recursive: true })
+      copyFileSync(join(from, file), join(draft, file))
+      chmodSync(join(draft, file), statSync(join(from, file)).mode & 0o100 ? 0o755 : 0o644)
+    }
     renameSync(draft, to)
   } finally {
     rmSync(draft, { recursive: true, force: true })
+    process.umask(mask)
   }
 }
 

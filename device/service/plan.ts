@@ -124,6 +124,8 @@ export const planInstall = (installed: Installed, pack: Package, secrets: Secret
     { do: 'systemctl', args: ['enable', serviceOf(unit)] },
     ...replacing(unit, before),
     { do: 'wait', unit, folder: runsIn(installed, pack.release) },
+    // Ready, it has joined: nobody needs that token here any more.
+    ...(secrets.joinToken === undefined ? [] : [{ do: 'remove', path: joinTokenFileOf(data) } satisfies Step]),
     ...pruning(installed, pack.release, before),
   ]
   return { steps, undo: [] }

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { exits } from '../../base/exit-codes.ts'
 import { eventually } from '../harness/eventually.ts'
-import { type Installation, isAlive, plainEnv, startInstallation } from '../harness/installation.ts'
+import { type Installation, plainEnv, startInstallation } from '../harness/installation.ts'
 import { findProgram } from '../harness/program.ts'
 
 const skein = fileURLToPath(new URL('../../bin/skein', import.meta.url))
@@ -88,8 +88,10 @@ describe.skipIf(python === undefined || notify === undefined)('a daemon below sy
     const script = 'env; i=0; while [ ! -e "$1" ]; do i=$((i+1)); echo line $i; sleep 0.02; done; exit 5'
     const id = await fleet.submit({ payload: { command: ['sh', '-c', script, 'sh', go] }, target: { device: 'pi' } })
     await fleet.taskWhen('it runs', id, ({ runs }) => runs[0]?.state === 'running')
-    const running = fleet.runProcesses().map(({ pid }) => pid)
-    expect(running.length).toBeGreaterThan(0)
+    const programs = (): number[] =>
+      fleet.runProcesses().flatMap(({ pid, title }) => (title.startsWith('sh -c env;') ? [pid] : []))
+    const running = programs()
+    expect(running).toHaveLength(1)
 
     const exited = exitOf(daemon)
     daemon.kill('SIGHUP')
@@ -97,8 +99,7 @@ describe.skipIf(python === undefined || notify === undefined)('a daemon below sy
     expect(count('STOPPING=1')).toBe(0)
     daemon = startDaemon()
     await eventually('the next one is ready', () => count('READY=1') === 2)
-    const left = fleet.runProcesses().map(({ pid }) => pid)
-    expect(running.filter((pid) => isAlive(pid) && !left.includes(pid))).toEqual([])
+    expect(programs()).toEqual(running)
 
     appendFileSync(go, '')
     const ended = await fleet.ended(id)

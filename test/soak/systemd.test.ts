@@ -2,6 +2,7 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { exits } from '../../base/exit-codes.ts'
 import { type BootedDebian, copyBuild, startBootedDebian } from '../harness/booted-debian.ts'
 import { eventually } from '../harness/eventually.ts'
 import { type CliResult, type Installation, startInstallation } from '../harness/installation.ts'
@@ -102,7 +103,7 @@ describe.skipIf(!canBoot)('the service in a booted Debian', () => {
     await fleet.online('pi')
     expect(await unitNow()).toMatchObject({ ActiveState: 'active', UnitFileState: 'enabled', NotifyAccess: 'main' })
     expect((await skein('device', 'install', '--name', 'pi', '--json', ...(await settings()))).code).toBe(0)
-    const verified = await debian.run(['systemd-analyze', 'verify', 'skein-device.service'])
+    const verified = await debian.run(['systemd-analyze', 'verify', '--man=no', 'skein-device.service'])
     expect(verified.stderr.replace(/^.*Unknown key 'DelegateSubgroup'.*\n/m, '')).toBe('')
   })
 
@@ -197,6 +198,37 @@ describe.skipIf(!canBoot)('the service in a booted Debian', () => {
     await fleet.ended(task)
     expect([...(await debian.processes()).values()].filter((words) => /skein|shim|^sh -s|sleep/.test(words))).toEqual([])
     expect(await unitNow()).toMatchObject({ ActiveState: 'inactive', Result: 'success' })
+  })
+
+  test('a stop waits for the grace of what runs, longer than TimeoutStopSec', async () => {
+    const dropIn = join(debian.root, 'etc/systemd/system/skein-device.service.d')
+    mkdirSync(dropIn)
+    writeFileSync(join(dropIn, 'short.conf'), '[Service]\nTimeoutStopSec=3s\n')
+    await debian.run(['systemctl', 'daemon-reload'])
+    await debian.run(['systemctl', 'start', 'skein-device'])
+    const stubborn = { command: ['sh', '-c', `trap '' TERM; ${counting}`] }
+    task = await fleet.submit({ payload: stubborn, target: { device: 'pi' }, options: { stop_grace_seconds: 8 } })
+    await fleet.taskWhen('it runs', task, ({ runs }) => runs[0]?.state === 'running')
+    const from = performance.now()
+    expect((await debian.run(['systemctl', 'stop', 'skein-device'])).code).toBe(0)
+    expect(performance.now() - from).toBeGreaterThan(7000)
+    expect(await unitNow()).toMatchObject({ ActiveState: 'inactive', Result: 'success' })
+    expect((await fleet.ended(task)).runs[0]?.reason).toBe('device_shutdown')
+    rmSync(dropIn, { recursive: true })
+  })
+
+  test('a daemon that has ended for good is not started again, until somebody does', async () => {
+    const dropIn = join(debian.root, 'etc/systemd/system/skein-device.service.d')
+    mkdirSync(dropIn)
+    const words = `[Service]\nType=exec\nExecStart=\nExecStart=/bin/sh -c 'sleep 1; exit ${exits.endedOnRequest}'\n`
+    writeFileSync(join(dropIn, 'ends.conf'), words)
+    await debian.run(['systemctl', 'daemon-reload'])
+    expect((await debian.run(['systemctl', 'start', 'skein-device'])).code).toBe(0)
+    await eventually('it has ended', async () => (await unitNow())['ActiveState'] === 'inactive')
+    await new Promise((resolve) => setTimeout(resolve, 1500))
+    expect(await unitNow()).toMatchObject({ ActiveState: 'inactive', NRestarts: '0', Result: 'success' })
+    rmSync(dropIn, { recursive: true })
+    await debian.run(['systemctl', 'daemon-reload'])
   })
 
   test('a daemon of another user is ready too', async () => {

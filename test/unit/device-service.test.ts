@@ -146,6 +146,7 @@ describe('plans', () => {
       'systemctl',
       'systemctl',
       'wait',
+      'remove',
       'prune',
     ])
     expect(systemctls(steps)).toEqual(['daemon-reload', 'enable', 'start'])
