@@ -30,7 +30,7 @@ Description=Skein device ${device.replaceAll('%', '%%')}
 Documentation=man:systemd.service(5)
 # The network is not waited for: with none the device runs what it has. It stops before the network does, so its last reports go out.
 After=network.target
-RequiresMountsFor=${asWord(data)}
+RequiresMountsFor=${isPlain(data) ? data : quoted(data)}
 # A device has to come back for ever.
 StartLimitIntervalSec=0
 
@@ -100,8 +100,9 @@ export const installedIn = (text: string): Installed | undefined => {
 }
 
 /** A word of a command line, as systemd reads it: without its specifiers and variables. */
-export const asWord = (word: string): string =>
-  /^[A-Za-z0-9_/.,:=@+-]+$/.test(word) ? word : quoted(word.replaceAll('$', '$$$$'))
+export const asWord = (word: string): string => (isPlain(word) ? word : quoted(word.replaceAll('$', '$$$$')))
+
+const isPlain = (word: string): boolean => /^[A-Za-z0-9_/.,:=@+-]+$/.test(word)
 
 const asAssignment = (name: string, value: string): string => quoted(`${name}=${value}`)
 

@@ -51,9 +51,10 @@ const aptSource = (): { suite: string; uri: string } => {
   throw new Error(`No mirror of ${suite} stands in ${folder}`)
 }
 
-/** The tree is made once, in half a minute, and kept. */
+/** The tree is made once, in half a minute, and kept. DEBIAN_SUITE names another suite than that of this machine. */
 const baseTree = (): string => {
-  const { suite, uri } = aptSource()
+  const { suite: own, uri } = aptSource()
+  const suite = process.env['DEBIAN_SUITE'] ?? own
   const folder = join(root, 'node_modules/.cache', `debian-${suite}`)
   if (existsSync(folder)) return folder
   const draft = `${folder}.draft`

@@ -256,6 +256,19 @@ describe.skipIf(!canBoot)('the service in a booted Debian', () => {
     expect(existsSync(join(debian.root, 'opt/skein/current/..'))).toBe(true)
   })
 
+  test('in place it runs from where it is, and an upgrade is a new daemon', async () => {
+    const own = ['--unit-name', 'third', '--json']
+    const words = ['--in-place', '--name', 'third', '--data', '/var/lib/third', ...own]
+    expect(await skein('device', 'install', ...words, ...(await settings()))).toMatchObject({ code: 0 })
+    const before = await unitNow('third')
+    expect(before['StatusText']).toMatch(/ in \/opt\/build$/)
+    expect(await skein('device', 'upgrade', ...own)).toMatchObject({ code: 0 })
+    expect((await unitNow('third'))['MainPID']).not.toBe(before['MainPID'])
+    expect((await skein('device', 'upgrade', '--from', '/opt/two', ...own)).code).toBe(3)
+    expect((await skein('device', 'uninstall', ...own)).code).toBe(0)
+    expect(existsSync(join(debian.root, 'opt/build/bin/skein'))).toBe(true)
+  })
+
   test('only root may, and uninstall leaves the data alone unless it is to be purged', async () => {
     const plain = await debian.run([
       'setpriv',
