@@ -28,7 +28,7 @@ if (process.argv[2] === 'join') {
 } else if (verb !== undefined) {
   void import('./service/run.ts').then((one) => one.runService(verb, process.argv.slice(3), ownFolder))
 } else {
-  void runPart('device', async (config, log) => {
+  void runPart('device', async (config, log, end) => {
     const notify = startNotify({ env: { ...process.env }, pid: process.pid, clock: systemClock, log })
     for (const name of notifyVariables) delete process.env[name]
     const all = pathsIn(config.data)
@@ -72,7 +72,7 @@ if (process.argv[2] === 'join') {
       env: process.env,
       log,
       broken: () => process.exit(1),
-      endForGood: () => process.kill(process.pid, 'SIGTERM'),
+      endForGood: () => end('requested'),
     })
     tellParent({ kind: 'ready' })
     notify.ready(readyText(name, version, ownFolder))
