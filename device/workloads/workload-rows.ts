@@ -49,6 +49,7 @@ export interface WorkloadRunRow {
   exit_code: number | null
   signal: string | null
   boot: string
+  /** Stored as later than that of the run before it, whatever the clock shows: it is their order. */
   accepted_at: number
   started_at: number | null
   started_mono: number | null
@@ -77,8 +78,9 @@ export const createWorkloadRows = (db: Db) => {
   const putRun = db.prepare<WorkloadRunRow>(`
     insert into workload_run (run_id, workload, cause, slot, state, stop_for, reason, exit_code, signal, boot, accepted_at, started_at,
       started_mono, ended_at)
-    values (@run_id, @workload, @cause, @slot, @state, @stop_for, @reason, @exit_code, @signal, @boot, @accepted_at, @started_at, @started_mono,
-      @ended_at)
+    values (@run_id, @workload, @cause, @slot, @state, @stop_for, @reason, @exit_code, @signal, @boot,
+      max(@accepted_at, coalesce((select max(accepted_at) + 1 from workload_run where workload = @workload), 0)),
+      @started_at, @started_mono, @ended_at)
     on conflict (run_id) do update set state = excluded.state, stop_for = excluded.stop_for, reason = excluded.reason,
       exit_code = excluded.exit_code, signal = excluded.signal, boot = excluded.boot, started_at = excluded.started_at,
       started_mono = excluded.started_mono, ended_at = excluded.ended_at`)
