@@ -16,23 +16,32 @@ const mb = 1024 * 1024
 /** Spools of tasks take so much of what is free at most. */
 const spoolShare = 0.05
 const measureMs = 5000
+/** Folders for runs are made by the batch, which takes 80 files; logs and the journal need a few. */
+const leastFiles = 100
 
 /** How much may be kept on the disk of a device, and whether there is room for anything new. */
 export const watchRoom = ({ folder, spoolMb, logMb, clock, log, changed }: RoomDeps) => {
   let free = 0
+  let freeFiles = Number.POSITIVE_INFINITY
   let reserve = 0
   let isLow = false
 
   const measure = (): void => {
-    const { bavail, blocks, bsize } = statfsSync(folder)
+    const { bavail, blocks, bsize, files, ffree } = statfsSync(folder)
     free = bavail * bsize
+    // Some file systems make as many as they like, and say that there are none.
+    freeFiles = files === 0 ? Number.POSITIVE_INFINITY : ffree
     // What the journal and the next change need: a twentieth of a small disk, of a large one no more than 64 MB.
     reserve = Math.min(blocks * bsize * 0.05, 64 * mb)
     const wasLow = isLow
     // Not back and forth at the edge.
-    isLow = free < (wasLow ? 1.5 * reserve : reserve)
+    const edge = wasLow ? 1.5 : 1
+    isLow = free < edge * reserve || freeFiles < edge * leastFiles
     if (isLow === wasLow) return
-    log.warn({ free_bytes: free }, isLow ? 'the disk is nearly full: nothing new is taken' : 'there is room again')
+    log.warn(
+      { free_bytes: free, free_files: freeFiles },
+      isLow ? 'the disk is nearly full: nothing new is taken' : 'there is room again',
+    )
     changed()
   }
   measure()
@@ -41,9 +50,15 @@ export const watchRoom = ({ folder, spoolMb, logMb, clock, log, changed }: RoomD
   return {
     spoolBudget: (): number => Math.min(spoolMb * mb, free * spoolShare),
     /** For the logs of workloads, which take so much now: they leave the reserve alone. */
-    logBudget: (taken: number): number => Math.min(logMb * mb, Math.max(0, taken + free - 2 * reserve)),
+    logBudget: (taken: number): number => {
+      measure()
+      return Math.min(logMb * mb, Math.max(0, taken + free - 2 * reserve))
+    },
     /** Why nothing new is taken; undefined if it is. */
-    refusal: (): string | undefined => (isLow ? `disk_full: only ${Math.floor(free / 1024)} KiB are free` : undefined),
+    refusal: (): string | undefined => {
+      if (!isLow) return undefined
+      return `disk_full: only ${Math.floor(free / 1024)} KiB${freeFiles < 2 * leastFiles ? ` and ${freeFiles} files` : ''} are free`
+    },
     close: (): void => measuring.cancel(),
   }
 }

@@ -25,7 +25,8 @@ export interface RunLogDeps {
   /** A segment was begun: the spool has grown. */
   grown: () => void
   report: (error: unknown) => void
-  segmentBytes?: number
+  /** How large a file may become; asked for each that is begun. */
+  segmentBytes?: () => number
 }
 
 /** What is shown at once is worth a wait of this long for company. */
@@ -51,7 +52,7 @@ export const limitsOf = (options: Options): LogLimits => ({
  * numbered and encoded only when it is sent, and again, with the same result, whenever it is sent again.
  */
 export const openRunLog = (deps: RunLogDeps) => {
-  const { run, segments, clock, segmentBytes = usualSegmentBytes } = deps
+  const { run, segments, clock, segmentBytes = () => usualSegmentBytes } = deps
   const limits = limitsOf(deps.options)
   const recovered = recoverSegments(segments, run, limits, deps.found)
   let spool: SpoolSegment[] = recovered.spool
@@ -61,6 +62,7 @@ export const openRunLog = (deps: RunLogDeps) => {
   const state = isBehind ? { ...recovered.state, seq: acked } : recovered.state
   const numbering = createNumbering(limits, state, nowhere)
   let mustBegin = isBehind
+  let mostBytes = segmentBytes()
   /** What an earlier daemon lost of it, until that is written down. */
   let owed: Frame | undefined = isBehind ? undefined : recovered.lost
   /** Read, but there was no room to write it. */
@@ -90,7 +92,7 @@ export const openRunLog = (deps: RunLogDeps) => {
   const write = (frame: Frame): void => {
     const parts = encodeFrame(frame)
     const newest = spool.at(-1)
-    if (newest && !mustBegin && newest.size < segmentBytes) {
+    if (newest && !mustBegin && newest.size < mostBytes) {
       segments.append({ run, index: newest.index }, parts)
       newest.size += sizeOf(parts)
     } else begin(parts)
@@ -104,6 +106,7 @@ export const openRunLog = (deps: RunLogDeps) => {
     segments.begin({ run, index }, all)
     spool.push({ index, first: state.seq, size: sizeOf(all), isGap: false })
     mustBegin = false
+    mostBytes = segmentBytes()
     deps.grown()
   }
 

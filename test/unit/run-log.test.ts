@@ -28,7 +28,7 @@ const openLog = (options: Options = {}, acked = 0, segmentBytes = 2 * 1024 * 102
     clock,
     now: clock.now,
     acked,
-    segmentBytes,
+    segmentBytes: () => segmentBytes,
     changed: () => changes++,
     grown: () => {},
     report: (error) => reports.push(error),

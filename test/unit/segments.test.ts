@@ -194,7 +194,16 @@ describe.skipIf(!canMount())('openRunLog() on a full disk', () => {
     const clock = clockOf(time, { isDead: false, wallOffsetMs: 0 })
     const reports: unknown[] = []
     const log = openRunLog({
-      ...{ run: 'r-1', options: {}, segments, found: segments.list(), clock, now: clock.now, acked: 0, segmentBytes: 50_000 },
+      ...{
+        run: 'r-1',
+        options: {},
+        segments,
+        found: segments.list(),
+        clock,
+        now: clock.now,
+        acked: 0,
+        segmentBytes: () => 50_000,
+      },
       ...{ changed: () => {}, grown: () => {}, report: (error: unknown) => void reports.push(error) },
     })
     return { log, reports, live: (ms: number) => live(time, ms) }

@@ -15,6 +15,8 @@ export interface PipedLogDeps {
   now: () => number
   /** There is something new, or room again. */
   changed: () => void
+  /** How many bytes all logs may take. */
+  budget: () => number
   /** A file was begun. */
   grown: () => void
   report: (error: unknown) => void
@@ -24,6 +26,11 @@ export interface PipedLog extends WorkloadLog {
   /** For who follows it: the next part after a number, quick for the one after the last. */
   after: RunLog['after']
 }
+
+const mb = 1024 * 1024
+/** The newest file of a log is never dropped, so on a small disk files are smaller than is said: of each log there is more than one. */
+const fileShare = 1 / 8
+const leastFileBytes = 64 * 1024
 
 /**
  * A log that the daemon reads from the pipes of the program. Its files are the segments of the spool, of the size and number that the
@@ -44,7 +51,7 @@ export const openPipedLog = ({ name, spec, ...deps }: PipedLogDeps): PipedLog =>
       deps.grown()
     },
     report: deps.report,
-    segmentBytes: spec.log.max_file_mb * 1024 * 1024,
+    segmentBytes: () => Math.min(spec.log.max_file_mb * mb, Math.max(leastFileBytes, deps.budget() * fileShare)),
   })
 
   const recordsAfter = (seq: number): LogRecord[] => {

@@ -37,7 +37,7 @@ export const createWorkloadLogs = (deps: WorkloadLogsDeps) => {
   const openLog = (name: string, spec: WorkloadSpec): Kind => {
     if (spec.output === 'file') return { kind: 'file', log: openFileLog({ path: fileOf(name), spec, report: deps.report }) }
     const log = openPipedLog({
-      ...{ name, spec, segments, clock, now: deps.now, report: deps.report },
+      ...{ name, spec, segments, clock, now: deps.now, budget: deps.budget, report: deps.report },
       found: foundOf(name),
       changed: () => {
         send(name)
@@ -123,6 +123,7 @@ export const createWorkloadLogs = (deps: WorkloadLogsDeps) => {
       for (const one of foundOf(name)) segments.remove(one)
     },
     bytes,
+    /** To be called every now and then: others may fill the disk, and files that programs write grow by themselves. */
     shrink: shrinkSoon,
     release: (): void => {
       for (const { log } of open.values()) log.release()
