@@ -41,7 +41,8 @@ export const outcomeOf = (end: RunEnd, stopFor: WorkloadStopReason | null, why: 
   }
 }
 
-const reasonOf = {
+/** Why a run was stopped, in words; that of other reasons comes with them. */
+export const reasonOf = {
   stopped: 'stopped by hand',
   restart: 'restarted by hand',
   changed: 'its spec has changed',

@@ -61,7 +61,12 @@ export const createRequests = ({ workloads, read, refuses, lacks, surroundings }
     const why = refuses()
     if (why !== undefined) return refused('unavailable', `this device takes nothing new: ${why}`)
     const diff = diffOf(plan, (name) => workloads.live.get(name)?.row.is_wanted === 0)
-    if (!isDry) await workloads.apply(plan, files.roots)
+    try {
+      if (!isDry) await workloads.apply(plan, files.roots)
+    } catch (error) {
+      if (!isFullDisk(error)) throw error
+      return refused('unavailable', 'this device takes nothing new: disk_full: its journal cannot be written')
+    }
     return accepted(diff)
   }
 
@@ -114,6 +119,10 @@ export const createRequests = ({ workloads, read, refuses, lacks, surroundings }
   }
 }
 export type Requests = ReturnType<typeof createRequests>
+
+/** What SQLite says of a disk without room: not always that it is full. */
+const isFullDisk = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && /^(SQLITE_FULL|SQLITE_IOERR|ENOSPC|EDQUOT)/.test(String(error.code))
 
 const refusedFiles = (faults: FileFault[]): { ok: false; error: ReturnType<typeof refused>['error'] } => {
   const [first] = faults

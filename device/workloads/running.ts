@@ -3,9 +3,10 @@ import { type Clock, sleep } from '../../base/clock.ts'
 import type { GroupCommit } from '../../base/group-commit.ts'
 import type { Log } from '../../base/log.ts'
 import type { RunEnd, Runner, RunWatcher } from '../runner.ts'
+import { isLackOfRoom } from '../runners/run-folder.ts'
 import { decideNext } from './deciding.ts'
 import type { CurrentRun, LiveWorkload } from './live-workload.ts'
-import { outcomeOf } from './outcome.ts'
+import { outcomeOf, reasonOf } from './outcome.ts'
 import { prepareFolder, startOrderOf } from './start-order.ts'
 import type { RunCause, WorkloadRows, WorkloadRunRow, WorkloadStopReason } from './workload-rows.ts'
 
@@ -44,17 +45,46 @@ export const createRunning = (deps: RunningDeps) => {
     if (run) rows.putRun(run.row)
     if (run && run.row.ended_at !== null && one.row.run_count % purgeEvery === 0) rows.purge(one.row.name)
   }
+  /** What waits for room is the row as it is then: to wait for it once is enough, however often it changes meanwhile. */
+  const waitingRows = new Map<LiveWorkload, Promise<void>>()
+  const storeRow = (one: LiveWorkload): Promise<void> => {
+    const known = waitingRows.get(one)
+    if (known) return known
+    const storing = commits
+      .run(() => put(one, null))
+      .catch((error: unknown) => {
+        report(error)
+        if (isShuttingDown) return
+        const known = waitingRows.get(one)
+        if (known) return known
+        const waiting = sleep(clock, againMs).then(() => {
+          waitingRows.delete(one)
+          return storeRow(one)
+        })
+        waitingRows.set(one, waiting)
+        return waiting
+      })
+    return storing
+  }
+
   /** Resolves when it is stored; on a full disk that may take a while. */
   const store = async (one: LiveWorkload, run: CurrentRun | null): Promise<void> => {
+    if (!run) return storeRow(one)
     for (;;) {
       try {
         return await commits.run(() => put(one, run))
       } catch (error) {
         report(error)
         if (isShuttingDown) return
+        // It has ended, and only the disk is waited for: who has asked for the end need not.
+        if (run.row.ended_at !== null) settled(one)
         await sleep(clock, againMs)
       }
     }
+  }
+
+  const settled = (one: LiveWorkload): void => {
+    for (const call of one.settled.splice(0)) call()
   }
 
   const newRun = (one: LiveWorkload, row: WorkloadRunRow): CurrentRun => ({
@@ -83,6 +113,8 @@ export const createRunning = (deps: RunningDeps) => {
       prepareFolder(run.spec, one.place)
       run.handle = runner.start(order, watcher)
     } catch (error) {
+      // Nothing of it has begun, and that is not its fault.
+      if (isLackOfRoom(error)) return watcher.noRoom()
       failed(`cannot_start: ${error instanceof Error ? error.message : String(error)}`)
     }
   }
@@ -135,6 +167,7 @@ export const createRunning = (deps: RunningDeps) => {
   const stop = (one: LiveWorkload, stopFor: WorkloadStopReason, why: string | null = null): void => {
     const { run } = one
     if (!run) return
+    if (run.row.ended_at !== null) return settle(one, stopFor)
     const signal = (): void => run.handle?.stop(run.spec.stop_grace_seconds * 1000, run.spec.stop_signal)
     if (run.row.stop_for !== null && !outranks(stopFor, run.row.stop_for)) return signal()
     run.why = why
@@ -150,9 +183,18 @@ export const createRunning = (deps: RunningDeps) => {
       })
   }
 
+  /** Its run has ended by itself, which is being written down: how it ended stands, and only what comes next is another. */
+  const settle = (one: LiveWorkload, stopFor: WorkloadStopReason): void => {
+    if (stopFor === 'stopped') one.row = { ...one.row, state: 'stopped', reason: reasonOf.stopped, retry_at: null }
+    if ((stopFor === 'restart' || stopFor === 'changed') && one.row.is_wanted === 1)
+      one.row = { ...one.row, state: 'registered', reason: null, retry_at: null }
+    deps.changed(one)
+  }
+
   const finish = (one: LiveWorkload, run: CurrentRun, end: RunEnd): void => {
     const endedMono = clock.mono()
     const endedAt = clock.now()
+    run.pid = null
     run.timeout?.cancel()
     void run.checks?.close()
     const wrapUp = (): void => {
@@ -184,7 +226,7 @@ export const createRunning = (deps: RunningDeps) => {
         one.memoryBytes = null
         deps.changed(one)
         deps.ended(one)
-        for (const call of one.settled.splice(0)) call()
+        settled(one)
       })
     }
     wrapUp()
@@ -230,8 +272,12 @@ export const createRunning = (deps: RunningDeps) => {
           () => launch(one, run),
           (error: unknown) => {
             report(error)
+            // Stopped meanwhile: the wish stands, and there is nothing to try again.
+            if (run.row.stop_for !== null) return finish(one, run, { kind: 'not_started', code: 125, reason: 'never_started' })
             one.run = null
-            one.row = { ...before, reason: 'the journal cannot be written' }
+            const { state, retry_at, run_count } = before
+            const last_slot = slot === null ? one.row.last_slot : Math.min(one.row.last_slot ?? slot, slot - 1)
+            one.row = { ...one.row, state, retry_at, run_count, last_slot, reason: 'the journal cannot be written' }
             // Nobody has claimed it: it is tried again.
             if (slot !== null && !rows.isClaimed(one.row.name, slot))
               one.queue.unshift({ slot, cause: cause === 'missed' ? cause : 'firing' })

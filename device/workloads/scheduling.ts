@@ -53,11 +53,15 @@ export const createScheduling = ({ device, timezone, clock, rows, running, trust
   }
 
   const fire = (one: LiveWorkload, firing: Firing): void => {
-    const what = onOverlap(one.spec.overlap, one.run !== null, one.queue.length)
+    // What is made up for is a row of firings that come one after the other: they do not overlap what makes up for one of them.
+    const isBehindMissed = one.run?.row.cause === 'missed' || one.queue.some(({ cause }) => cause === 'missed')
+    const isInRow = firing.cause === 'missed' && isBehindMissed
+    const what = isInRow ? inRow : onOverlap(one.spec.overlap, one.run !== null, one.queue.length)
     switch (what.kind) {
       case 'skip':
-        return skip(one, `the firing of ${new Date(firing.slot).toISOString()} is skipped: ${what.reason}`)
+        return skip(one, whySkipped(firing, what.reason))
       case 'replace':
+        for (const other of one.queue) running.tell(one, whySkipped(other, 'a later one has taken its place'))
         one.queue = [firing]
         return running.stop(one, 'replaced')
       case 'queue':
@@ -106,4 +110,9 @@ export const createScheduling = ({ device, timezone, clock, rows, running, trust
     },
   }
 }
+const inRow = { kind: 'queue' } as const
+
+const whySkipped = ({ slot }: Firing, reason: string): string =>
+  `the firing of ${new Date(slot).toISOString()} is skipped: ${reason}`
+
 export type Scheduling = ReturnType<typeof createScheduling>

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import type { Chance } from '../../base/chance.ts'
-import type { Clock } from '../../base/clock.ts'
-import type { Db } from '../../base/database.ts'
+import { type Clock, every, sleep, type Timer } from '../../base/clock.ts'
+import { type Db, touch } from '../../base/database.ts'
 import type { GroupCommit } from '../../base/group-commit.ts'
 import type { Log } from '../../base/log.ts'
 import type { ProcessPayload } from '../../schemas/process.ts'
@@ -51,6 +51,9 @@ export interface WorkloadsDeps {
   logged?: (workload: string) => void
 }
 
+/** How often it is looked whether the logs still fit. */
+const shrinkMs = 1000
+const storedWithinMs = 3000
 /** How long after SIGKILL something may still be there that a shutdown waits for. */
 const unkillableMs = 5000
 
@@ -63,6 +66,7 @@ export const createWorkloads = (deps: WorkloadsDeps) => {
   const rows = createWorkloadRows(deps.db)
   const live = new Map<string, LiveWorkload>()
   let isShuttingDown = false
+  let shrinking: Timer | undefined
 
   const logs = createWorkloadLogs({
     segments: deps.segments,
@@ -199,14 +203,23 @@ export const createWorkloads = (deps: WorkloadsDeps) => {
   const begun = (spec: WorkloadSpec): Partial<WorkloadRow> =>
     spec.run_mode === 'n_times' ? fresh : { failures: 0, recent: '[]', retry_at: null, reason: null }
 
+  /** On a full disk it is done, though not yet written down: who has asked for it is not kept waiting until there is room. */
+  const patiently = (storing: Promise<void>): Promise<void> => Promise.race([storing, sleep(clock, storedWithinMs)])
+
   const start = async (one: LiveWorkload): Promise<void> => {
     const wasOn = one.row.is_wanted === 1
-    if (wasOn && (one.run ? one.run.row.stop_for === null : one.spec.run_mode === 'schedule')) return
+    // A run that has ended, and is being written down, is none any more.
+    const run = one.run?.row.ended_at === null ? one.run : null
+    if (wasOn && (run ? run.row.stop_for === null : one.spec.run_mode === 'schedule')) return
     calm(one)
     one.cause = 'manual'
-    one.row = { ...one.row, ...begun(one.spec), is_wanted: 1, ...(one.run ? {} : { state: 'registered' as const }) }
-    await running.store(one, null)
-    if (!wasOn) scheduling.plan(one, clock.now())
+    const now = clock.now()
+    // What was due while it was not wanted is no firing of it, for the next daemon neither.
+    const since = wasOn ? {} : { last_slot: now }
+    const state = run ? {} : { state: 'registered' as const }
+    one.row = { ...one.row, ...begun(one.spec), is_wanted: 1, ...since, ...state }
+    await patiently(running.store(one, null))
+    if (!wasOn) scheduling.plan(one, now)
     changed(one)
     proceed(one)
   }
@@ -222,7 +235,7 @@ export const createWorkloads = (deps: WorkloadsDeps) => {
       ...(isRunning ? {} : { state: 'stopped' as const, reason: 'stopped by hand' }),
     }
     running.stop(one, 'stopped')
-    await running.store(one, one.run)
+    await patiently(running.store(one, one.run))
     changed(one)
   }
 
@@ -239,7 +252,8 @@ export const createWorkloads = (deps: WorkloadsDeps) => {
     one.run === null
       ? Promise.resolve()
       : new Promise((resolve) => {
-          const timer = clock.after(withinMs, resolve)
+          const hasEnded = one.run?.row.ended_at !== null
+          const timer = clock.after(hasEnded ? storedWithinMs : withinMs, resolve)
           one.settled.push(() => {
             timer.cancel()
             resolve()
@@ -277,6 +291,7 @@ export const createWorkloads = (deps: WorkloadsDeps) => {
       ...one.row,
       ...fresh,
       applied_at: clock.now(),
+      last_slot: clock.now(),
       ...(one.run || one.row.is_wanted === 0 ? {} : { state: 'registered' }),
     }
     if (JSON.stringify([before.output, before.log]) !== JSON.stringify([found.spec.output, found.spec.log])) {
@@ -306,8 +321,9 @@ export const createWorkloads = (deps: WorkloadsDeps) => {
         found,
         roots,
       ),
-    /** Makes it so; resolves when it is in the journal. What has not changed is not touched. */
+    /** Makes it so; resolves when it is in the journal. What has not changed is not touched. Throws, and has touched nothing, if the journal takes nothing. */
     apply: async (plan: ApplyPlan, roots: readonly string[]): Promise<void> => {
+      await commits.run(() => touch(deps.db))
       const gone = plan.removed.flatMap((name) => live.get(name) ?? [])
       const changing = plan.changed.flatMap((found) => {
         const one = live.get(found.spec.name)
@@ -363,6 +379,7 @@ export const createWorkloads = (deps: WorkloadsDeps) => {
         proceed(one)
       }
       tending.begin()
+      shrinking = every(clock, shrinkMs, logs.shrink)
       return known
     },
     statuses: (): WorkloadStatus[] => [...live.values()].filter((one) => !one.isRemoved).map(statusOf),
@@ -384,6 +401,7 @@ export const createWorkloads = (deps: WorkloadsDeps) => {
       isShuttingDown = true
       scheduling.close()
       tending.close()
+      shrinking?.cancel()
       for (const one of live.values()) {
         one.waiting?.cancel()
         one.looking?.cancel()
