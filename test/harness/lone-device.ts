@@ -7,6 +7,7 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   writeFileSync,
 } from 'node:fs'
@@ -29,12 +30,21 @@ export interface LoneDeviceOptions {
   /** Runs the daemon under other words, such as faketime. */
   under?: readonly string[]
   mount?: (folder: string) => { close(): void }
+  /** It finds this boot id in place of the kernel's, and after `reboot` another. Needs rights to mount. */
+  bootId?: string
 }
 
 /** A workload as a test writes it: what is left out is a service that always runs. */
 export type SomeWorkload = Readonly<Record<string, unknown>> & { name: string }
 
 export type Shown = WorkloadStatus & { runs: WorkloadRun[] }
+
+export interface FoundProcess {
+  pid: number
+  words: string
+  /** The run that it belongs to. */
+  run: string | undefined
+}
 
 /** The built device, as a process of its own, with no controller anywhere: its people talk to it by its socket and the CLI. */
 export const startLoneDevice = async (options: LoneDeviceOptions = {}) => {
@@ -49,9 +59,16 @@ export const startLoneDevice = async (options: LoneDeviceOptions = {}) => {
   const env = { ...plainEnv(), SKEIN_DATA: data, SKEIN_LOG_LEVEL: 'info', ...options.env }
   let child: ChildProcess | undefined
 
+  const bootFile = join(root, 'boot_id')
+  const setBoot = (id: string): void => writeFileSync(bootFile, `${id}\n`)
+  if (options.bootId !== undefined) setBoot(options.bootId)
+  // In a mount namespace of its own; each of these words becomes the next, so the daemon has the pid that was spawned.
+  const overBoot = 'mount --bind "$0" /proc/sys/kernel/random/boot_id && exec "$@"'
+  const inBoot = options.bootId === undefined ? [] : ['unshare', '-m', 'sh', '-c', overBoot, bootFile]
+
   const start = (under = options.under ?? []): ChildProcess => {
     const fd = openSync(logFile, 'a')
-    const [program = process.execPath, ...args] = [...under, process.execPath, skein, 'device']
+    const [program = process.execPath, ...args] = [...inBoot, ...under, process.execPath, skein, 'device']
     child = spawn(program, args, { env, stdio: ['ignore', fd, fd] })
     closeSync(fd)
     return child
@@ -88,16 +105,39 @@ export const startLoneDevice = async (options: LoneDeviceOptions = {}) => {
   start()
   await answers()
 
-  const processes = (): { pid: number; words: string }[] =>
+  const processesWhere = (is: (variables: readonly string[], pid: number) => boolean): FoundProcess[] =>
     readdirSync('/proc').flatMap((name) => {
       const pid = Number(name)
-      if (!pid || pid === process.pid || pid === child?.pid) return []
+      if (!pid || pid === process.pid) return []
       try {
-        if (!readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0').includes(marker)) return []
-        return isAlive(pid) ? [{ pid, words: readFileSync(`/proc/${pid}/cmdline`, 'latin1').replaceAll('\0', ' ') }] : []
+        const variables = readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0')
+        if (!is(variables, pid) || !isAlive(pid)) return []
+        const run = variables.find((one) => one.startsWith('SKEIN_RUN='))?.slice('SKEIN_RUN='.length)
+        return [{ pid, words: readFileSync(`/proc/${pid}/cmdline`, 'latin1').replaceAll('\0', ' '), run }]
       } catch {
         return [] // gone meanwhile
       }
+    })
+  const processes = (): FoundProcess[] => processesWhere((variables, pid) => pid !== child?.pid && variables.includes(marker))
+  /** Shims have no environment at all: they are found by the folder that they are in. */
+  const everything = (): FoundProcess[] =>
+    processesWhere(
+      (variables, pid) =>
+        variables.includes(marker) ||
+        variables.includes(`SKEIN_DATA=${data}`) ||
+        readlinkSync(`/proc/${pid}/cwd`).startsWith(root),
+    )
+  const killAll = (found: () => readonly FoundProcess[]): Promise<unknown> =>
+    eventually('all of it is killed', () => {
+      const left = found()
+      for (const { pid } of left) {
+        try {
+          process.kill(pid, 'SIGKILL')
+        } catch {
+          // it has just ended
+        }
+      }
+      return left.length === 0
     })
 
   return {
@@ -145,7 +185,9 @@ export const startLoneDevice = async (options: LoneDeviceOptions = {}) => {
     },
     /** Processes that were started here, by what they have inherited. */
     processes,
-    /** Ends the daemon as nothing can be expected, and starts the next. */
+    /** The folders of runs that are not over and forgotten. */
+    runFolders: (): string[] => readdirSync(paths.runs).filter((name) => !name.startsWith('.')),
+    /** Ends the daemon as nothing can be expected. */
     kill9: async (): Promise<void> => {
       const old = child
       old?.kill('SIGKILL')
@@ -154,6 +196,15 @@ export const startLoneDevice = async (options: LoneDeviceOptions = {}) => {
     start: async (under?: readonly string[]): Promise<void> => {
       start(under)
       await answers()
+    },
+    /** Starts the daemon without waiting for it. */
+    begin: (): void => void start(),
+    answers,
+    /** Ends at once all that the device is and runs, as a power cut does. The next daemon finds another boot. */
+    powerCut: async (bootId: string): Promise<void> => {
+      child?.kill('SIGKILL')
+      await killAll(everything)
+      setBoot(bootId)
     },
     /** Asks it to end, and says with which code it did. */
     end: async (signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> => {
@@ -171,13 +222,7 @@ export const startLoneDevice = async (options: LoneDeviceOptions = {}) => {
         await exited(child)
         clearTimeout(timer)
       }
-      for (const { pid } of processes()) {
-        try {
-          process.kill(pid, 'SIGKILL')
-        } catch {
-          // it has just ended
-        }
-      }
+      await killAll(everything)
       disk?.close()
       rmSync(root, { recursive: true, force: true })
     },
