@@ -9,6 +9,7 @@ export const mountSmallDisk = (folder: string, megabytes: number, files = 0) => 
   const options = `size=${megabytes}m,nr_inodes=${files},mode=0700`
   execFileSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', folder], { stdio: 'pipe' })
   const ballast = join(folder, 'ballast')
+  let made = 0
   return {
     /** Takes all the room that is left. */
     fill: (): void => {
@@ -18,7 +19,7 @@ export const mountSmallDisk = (folder: string, megabytes: number, files = 0) => 
           try {
             writeSync(fd, Buffer.alloc(size))
           } catch (error) {
-            if (!(error instanceof Error && 'code' in error && error.code === 'ENOSPC')) throw error
+            if (!isNoRoom(error)) throw error
             size = Math.floor(size / 2)
           }
         }
@@ -26,10 +27,28 @@ export const mountSmallDisk = (folder: string, megabytes: number, files = 0) => 
         closeSync(fd)
       }
     },
-    free: (): void => rmSync(ballast, { force: true }),
+    /** Makes empty files until there can be no more. */
+    fillFiles: (): void => {
+      mkdirSync(`${ballast}.files`, { recursive: true })
+      for (; made < mostFiles; made++) {
+        try {
+          closeSync(openSync(join(`${ballast}.files`, String(made)), 'w'))
+        } catch (error) {
+          if (isNoRoom(error)) return
+          throw error
+        }
+      }
+    },
+    free: (): void => {
+      rmSync(ballast, { force: true })
+      rmSync(`${ballast}.files`, { recursive: true, force: true })
+    },
     close: (): void => void execFileSync('umount', ['-l', folder], { stdio: 'pipe' }),
   }
 }
+const mostFiles = 100_000
+const isNoRoom = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'ENOSPC'
+
 export type SmallDisk = ReturnType<typeof mountSmallDisk>
 
 /** Whether file systems can be mounted here. Only root can, and not in every container: it is told loudly, and under CI root has to. */
