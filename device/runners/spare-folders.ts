@@ -30,8 +30,14 @@ export const openSpareFolders = (home: string) => {
 
   const refill = (): void => {
     const folders = Array.from({ length: batch }, () => join(home, String(made++)))
-    for (const folder of folders) mkdirSync(join(folder, 'work'), { mode: 0o700, recursive: true })
-    makePipes(folders.flatMap((folder) => pipes.map((name) => join(folder, name))))
+    try {
+      for (const folder of folders) mkdirSync(join(folder, 'work'), { mode: 0o700, recursive: true })
+      makePipes(folders.flatMap((folder) => pipes.map((name) => join(folder, name))))
+    } catch (error) {
+      // Half made they are of no use, and it is tried again: each time they would take what room there is.
+      for (const folder of folders) rmSync(folder, { recursive: true, force: true })
+      throw error
+    }
     spares.push(...folders)
   }
 
@@ -67,7 +73,18 @@ export const completeFolder = (folder: string): void => {
 
 /** Makes named pipes that only this user can open. */
 export const makePipes = (paths: readonly string[]): void => {
-  execFileSync('mkfifo', ['-m', '600', ...paths], { stdio: ['ignore', 'ignore', 'pipe'] })
+  try {
+    execFileSync('mkfifo', ['-m', '600', ...paths], { stdio: ['ignore', 'ignore', 'pipe'] })
+  } catch (error) {
+    // It tells a full disk in words only: whether it is one is found by trying.
+    for (const path of paths) {
+      if (existsSync(path)) continue
+      closeSync(openSync(path, 'wx'))
+      rmSync(path)
+      break
+    }
+    throw error
+  }
 }
 
 const own = ['claim', 'script']
