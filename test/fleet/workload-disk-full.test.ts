@@ -103,6 +103,8 @@ const judge = async (device: LoneDevice, witness: string, told: { run_id: string
   for (const run of told) if (run.ended_at !== null && kept.has(run.run_id)) expect(now).toContainEqual(run)
   // So many are remembered.
   if (now.length < 200) expect(told.every((run) => kept.has(run.run_id))).toBe(true)
+  const failed = (await device.get('tick', 1000)).runs.filter((run) => run.ended_at !== null && run.state !== 'succeeded')
+  expect(failed, 'no firing has failed').toEqual([])
   const slots = linesOf(`${witness}.tick`)
   expect(new Set(slots).size).toBe(slots.length)
   const times = slots.map((slot) => Date.parse(slot)).sort((a, b) => a - b)

@@ -7,5 +7,5 @@ import { runWorkloadKillTrial } from '../harness/workload-kill-trial.ts'
 describe.skipIf(!canMount())('50 services and 20 schedules', () => {
   test('outlive six kill -9 of their daemon, and two power cuts: none twice, none missing, none left', async () => {
     console.info(await runWorkloadKillTrial({ kills: 6, cutEvery: 3, seed: seedOf('workload-kill') }))
-  })
+  }, 180_000)
 })

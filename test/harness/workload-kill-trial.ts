@@ -80,9 +80,10 @@ const killOnce = async (device: LoneDevice, chance: Seeded, isPowerCut: boolean)
 
 const takeDown = async (device: LoneDevice, told: Told): Promise<void> => {
   for (const [name, runs] of told) {
-    for (const run of (await device.get(name, 200)).runs) {
+    // Of one with few runs all are shown; no other has more than this many from one kill to the next.
+    for (const run of (await device.get(name, 60)).runs) {
       const before = runs.get(run.run_id)
-      if (before?.ended_at) expect(run, 'what has ended stays as it ended').toEqual(before)
+      if (before?.ended_at && JSON.stringify(before) !== JSON.stringify(run)) expect(run, 'it stays as it ended').toEqual(before)
       runs.set(run.run_id, run)
     }
   }
