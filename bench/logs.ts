@@ -1,8 +1,8 @@
-import { closeSync, openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { readRecords } from '../schemas/log.ts'
 import { type Skein, startSkein } from './installation.ts'
+import { lineOf, writeLines } from './lines.ts'
 import type { BenchPart } from './part.ts'
 import { capturedByPm2, spooled } from './spool.ts'
 import { cpuSeconds, median, printTable, rounded } from './statistics.ts'
@@ -18,7 +18,7 @@ export const logs: BenchPart = {
   about: 'lines of 100 bytes per second, from stdout until the controller has committed the last; and into the spool, beside pm2',
   run: async (world) => {
     const text = join(world.temp('text'), 'lines')
-    writeLines(text)
+    writeLines(text, lines)
     const skein = await startSkein(world, { devices: 1 })
     const found: Taken[] = []
     for (let round = 0; round < rounds; round++) found.push(await take(skein, text))
@@ -49,17 +49,6 @@ export const logs: BenchPart = {
       pm2_cpu_seconds: rounded(spool.pm2Cpu),
     }
   },
-}
-
-const lineOf = (i: number): string =>
-  `${String(i).padStart(9, '0')} ${'some words of a program that tells what it does, again '.repeat(2).slice(0, 89)}`
-
-const writeLines = (path: string): void => {
-  const fd = openSync(path, 'w')
-  for (let i = 0; i < lines; i += 10_000) {
-    writeSync(fd, Array.from({ length: 10_000 }, (_, k) => `${lineOf(i + k)}\n`).join(''))
-  }
-  closeSync(fd)
 }
 
 interface Taken {

@@ -9,3 +9,7 @@ import { validate } from './validate.ts'
 
 /** The parts of the bench by name, in the order in which they run. */
 export const benchParts: Readonly<Record<string, BenchPart>> = { dispatch, latency, start, logs, device, scale, validate }
+import { supervise } from './supervise.ts'
+
+/** The parts of the bench by name, in the order in which they run. */
+export const benchParts: Readonly<Record<string, BenchPart>> = { dispatch, latency, start, logs, supervise, device, scale }

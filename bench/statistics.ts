@@ -21,6 +21,13 @@ export const cpuSeconds = (pid: number): number => {
 export const residentMb = (pid: number): number =>
   Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024
 
+/** What a process holds: all that is resident, and its share of what it has in common with others. */
+export const memoryMb = (pid: number): { rss: number; pss: number } => {
+  const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8')
+  const mb = (field: string): number => Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(rollup)?.[1]) / 1024
+  return { rss: mb('Rss'), pss: mb('Pss') }
+}
+
 /** A small table, columns aligned. */
 export const printTable = (rows: readonly (readonly (string | number)[])[]): void => {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => String(row[column] ?? '').length)))
