@@ -8,6 +8,8 @@ import { clearFolder, completeFolder, openSpareFolders } from './spare-folders.t
 
 const keep = 64
 const surplusMs = 2000
+/** While runs go on so many shims are kept for the next start: of a service that crashes, a shell's start is half of its way back. */
+const warm = 4
 
 export interface ShimsDeps {
   /** The folder of the runs. */
@@ -90,15 +92,25 @@ export const openShims = ({ runs, boot, wake, clock, log, ended }: ShimsDeps) =>
     }
   }
 
-  // What was not needed for a while is not kept: a device at rest has no shim.
+  // What was not needed for a while is not kept: a device that runs nothing has no shim.
   const trimming = every(clock, surplusMs, () => {
-    for (const place of [...spares].slice(0, fewest)) {
+    const wanted = Math.min(byRun.size, warm)
+    for (const place of [...spares].slice(0, Math.max(0, Math.min(fewest, spares.size - wanted)))) {
       spares.delete(place)
       leaving.add(place)
       place.shim.dismiss()
     }
+    if (spares.size < wanted) makeSpare()
     fewest = spares.size
   })
+  const makeSpare = (): void => {
+    try {
+      spares.add(openPlace(folders.take()))
+    } catch (error) {
+      // No room, no processes: whoever starts the next run is told so then.
+      log.debug({ err: error }, 'no shim can be kept for the next run')
+    }
+  }
 
   return {
     /** Makes the folder of a run, with a shim that waits in it. What this returns starts the run, from a text that becomes the program. */
