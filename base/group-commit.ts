@@ -8,13 +8,20 @@ import type { Db } from './database.ts'
  * A piece of work that throws is undone alone; the rest of its group stands. With `again` a piece may be done twice: it changes no file.
  */
 export interface GroupCommit {
-  run<T>(work: () => T): Promise<T>
+  run<T>(work: () => T, outlives?: Outlives): Promise<T>
   /** Does at once what is waiting. */
   flush(): void
 }
 
+/**
+ * What is written is to outlive: a power cut, for which the group waits for the disk, or only this process. The latter is kept by the kernel
+ * until the disk has it, in some seconds or with the next group that waits, and what was written before it is never without it.
+ */
+export type Outlives = 'power_cut' | 'process'
+
 interface Waiting {
   work: () => unknown
+  outlives: Outlives
   resolve: (value: unknown) => void
   reject: (error: unknown) => void
 }
@@ -45,6 +52,13 @@ export const startGroupCommit = (db: Db, clock: Clock, hooks: GroupCommitHooks =
   const release = db.prepare('release piece')
   const undo = db.prepare('rollback to piece')
 
+  let doesWait = true
+  const waitForDisk = (should: boolean): void => {
+    if (should === doesWait) return
+    db.pragma(`synchronous = ${should ? 'full' : 'normal'}`)
+    doesWait = should
+  }
+
   const flush = (): void => {
     scheduled = false
     if (waiting.length === 0) return
@@ -53,6 +67,7 @@ export const startGroupCommit = (db: Db, clock: Clock, hooks: GroupCommitHooks =
     let settle: (() => void)[] = []
     let committing = 0
     try {
+      waitForDisk(group.some(({ outlives }) => outlives === 'power_cut'))
       begin.run()
       settle = performAll(group)
       hooks.before?.()
@@ -102,9 +117,9 @@ export const startGroupCommit = (db: Db, clock: Clock, hooks: GroupCommitHooks =
   }
 
   return {
-    run: <T>(work: () => T) =>
+    run: <T>(work: () => T, outlives: Outlives = 'power_cut') =>
       new Promise<T>((resolve, reject) => {
-        waiting.push({ work, resolve: resolve as (value: unknown) => void, reject }) // the work's own result comes back to it
+        waiting.push({ work, outlives, resolve: resolve as (value: unknown) => void, reject }) // the work's own result comes back to it
         if (scheduled) return
         scheduled = true
         clock.soon(flush)

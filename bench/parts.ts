@@ -5,11 +5,8 @@ import { logs } from './logs.ts'
 import type { BenchPart } from './part.ts'
 import { scale } from './scale.ts'
 import { start } from './start.ts'
+import { supervise } from './supervise.ts'
 import { validate } from './validate.ts'
 
 /** The parts of the bench by name, in the order in which they run. */
-export const benchParts: Readonly<Record<string, BenchPart>> = { dispatch, latency, start, logs, device, scale, validate }
-import { supervise } from './supervise.ts'
-
-/** The parts of the bench by name, in the order in which they run. */
-export const benchParts: Readonly<Record<string, BenchPart>> = { dispatch, latency, start, logs, supervise, device, scale }
+export const benchParts: Readonly<Record<string, BenchPart>> = { dispatch, latency, start, logs, supervise, device, scale, validate }

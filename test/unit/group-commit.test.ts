@@ -36,6 +36,15 @@ describe('startGroupCommit()', () => {
     expect([commits, seen, ids()]).toEqual([1, [3, 3, 3], [1, 2, 3]])
   })
 
+  test('waits for the disk unless all of a group is only to outlive the process', async () => {
+    const group = startGroupCommit(db, systemClock)
+    const synchronous = (): unknown => db.pragma('synchronous', { simple: true })
+    await group.run(() => put(1), 'process')
+    const normal = synchronous()
+    await Promise.all([group.run(() => put(2), 'process'), group.run(() => put(3))])
+    expect([normal, synchronous(), committed()]).toEqual([1, 2, 3])
+  })
+
   test('nothing is stored before the loop comes round, and flush() does it at once', async () => {
     const group = startGroupCommit(db, systemClock)
     const done = group.run(() => put(1))
