@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { Missing } from './part.ts'
 import { cpuSeconds } from './statistics.ts'
 import type { Supervise } from './supervisors/supervisor.ts'
 import { pause, until } from './until.ts'
@@ -30,6 +31,12 @@ export const captured = async (world: World, supervise: Supervise, text: string,
   writeFileSync(join(signs, 'go'), '')
   await until('a program that has written all', () => existsSync(join(signs, 'done')))
   const bytes = statSync(text).size
+  // Its pipe is empty, or it has none: by then something of it is there.
+  await pause(300)
+  if (one.logsOf('writer').every((file) => sizeOf(file) === 0)) {
+    await one.end()
+    throw new Missing('what a service writes gets into no file: this build has no `output: file`')
+  }
   const sizes = (): number => one.logsOf('writer').reduce((sum, file) => sum + sizeOf(file), 0)
   await until('all of it in the log', () => sizes() >= bytes)
   await pause(300)
@@ -44,7 +51,10 @@ export const captured = async (world: World, supervise: Supervise, text: string,
 }
 
 /** Waits for a sign, notes the time, and writes everything. */
-const programOf = (text: string, signs: string): string => `echo $$ >"${signs}/waits.new"; mv "${signs}/waits.new" "${signs}/waits"
+const programOf = (
+  text: string,
+  signs: string,
+): string => `echo $$ >"${signs}/waits.new"; mv "${signs}/waits.new" "${signs}/waits"
 while [ ! -e "${signs}/go" ]; do sleep 0.05; done
 date +%s%N >"${signs}/from"; cat "${text}"; : >"${signs}/done"; exec sleep 1000`
 

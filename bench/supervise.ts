@@ -93,7 +93,16 @@ const crashes = async (world: World, peers: Readonly<Record<string, Supervise>>,
     return [name, figures] as const
   })
   printTable([
-    [`${count} services`, 'p50 ms', 'max ms', `${Math.min(together, count)} at once, max ms`, 'daemon MB', 'PSS MB', 'helpers PSS MB', 'idle CPU %'],
+    [
+      `${count} services`,
+      'p50 ms',
+      'max ms',
+      `${Math.min(together, count)} at once, max ms`,
+      'daemon MB',
+      'PSS MB',
+      'helpers PSS MB',
+      'idle CPU %',
+    ],
     ...found.map(([name, one]) => [name, ...Object.values(one)].map((cell) => (Number.isNaN(cell) ? '-' : cell))),
   ])
   for (const one of all) await one.supervisor.end()
@@ -143,7 +152,13 @@ const captures = async (world: World) => {
     totalCpu: middle(list, 'totalCpu'),
   })
   printTable([
-    ['lines/s', ...Array.from({ length: rounds }, (_, i) => `round ${i + 1}`), 'median', 'CPU s of the daemon', 'with the service'],
+    [
+      'lines/s',
+      ...Array.from({ length: rounds }, (_, i) => `round ${i + 1}`),
+      'median',
+      'CPU s of the daemon',
+      'with the service',
+    ],
     ...Object.entries(found).map(([name, list]) => [
       name in { pipe: 1, file: 1 } ? `skein, ${name}` : name,
       ...list.map((one) => Math.round(one.perSecond)),

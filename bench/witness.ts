@@ -16,7 +16,8 @@ const recordBytes = 24
  * so what is measured is the supervisor.
  */
 export const writeWitness = (folder: string): string => {
-  if (process.arch !== 'x64') throw new Missing(`the service whose starts are timed is a program for x64, not for ${process.arch}`)
+  if (process.arch !== 'x64')
+    throw new Missing(`the service whose starts are timed is a program for x64, not for ${process.arch}`)
   const path = join(folder, 'witness')
   writeFileSync(path, executable(), { mode: 0o755 })
   return path
