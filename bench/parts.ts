@@ -9,4 +9,13 @@ import { supervise } from './supervise.ts'
 import { validate } from './validate.ts'
 
 /** The parts of the bench by name, in the order in which they run. */
-export const benchParts: Readonly<Record<string, BenchPart>> = { dispatch, latency, start, logs, supervise, device, scale, validate }
+export const benchParts: Readonly<Record<string, BenchPart>> = {
+  dispatch,
+  latency,
+  start,
+  logs,
+  supervise,
+  device,
+  scale,
+  validate,
+}
