@@ -106,7 +106,7 @@ const outcomeOf = ({ device, what }: Pending, { ok, output, error }: InputOf<'de
 const noAnswer = (device: string, what: WorkloadRequest, sends: number, withinMs: number) => {
   const within = `within ${withinMs / 1000} s`
   if (sends === 0) return unavailable('not_asked', `device "${device}" has not said hello ${within}; nothing was asked of it`)
-  const rest = what === 'logs' ? '' : '; whether it has done it is not known'
+  const rest = what === 'logs' || what === 'history' ? '' : '; whether it has done it is not known'
   return unavailable('no_answer', `device "${device}" has not answered ${within}${rest}`)
 }
 

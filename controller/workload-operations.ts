@@ -52,7 +52,7 @@ export const workloadOperations = (deps: WorkloadOperationsDeps) => {
   }
 
   /** Lets the device do it, and makes known who wanted that, and what came of it. */
-  const change = async <R extends Exclude<WorkloadRequest, 'logs'>>(
+  const change = async <R extends Exclude<WorkloadRequest, 'logs' | 'history'>>(
     asker: Asker,
     what: R,
     input: Change,
@@ -118,6 +118,13 @@ export const workloadOperations = (deps: WorkloadOperationsDeps) => {
         what: 'logs',
         // A client repeats its request while it waits; the device is to read once for that.
         body: { request: requestOf(asker, ['logs', device, input], asker.request), ...input },
+        withinMs: seconds * 1000,
+      }),
+    'workload.history': (asker, { device, timeout_seconds: seconds, ...input }) =>
+      asking.ask({
+        device,
+        what: 'history',
+        body: { request: requestOf(asker, ['history', device, input], asker.request), ...input },
         withinMs: seconds * 1000,
       }),
     'device.answer': (asker, input) => asking.answered(asker.subject, input),

@@ -46,7 +46,7 @@ export const createAnswering = ({ perform, send, log }: AnsweringDeps) => {
         }),
       )
       // To read twice is no harm, and pages are large.
-      if (what === 'logs') answers.delete(request)
+      if (what === 'logs' || what === 'history') answers.delete(request)
       else remember(request, answer)
       send(answer)
     },

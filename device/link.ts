@@ -167,6 +167,7 @@ export const createLink = (deps: LinkDeps) => {
       case 'restart':
       case 'reload':
       case 'logs':
+      case 'history':
         return ask(command.verb, command.body)
     }
   }

@@ -209,6 +209,7 @@ export const commandBodies = {
   restart: z.object({ request: z.string(), ...workloadRequests.restart.input.shape }),
   reload: z.object({ request: z.string(), ...workloadRequests.reload.input.shape }),
   logs: z.object({ request: z.string(), ...workloadRequests.logs.input.shape }),
+  history: z.object({ request: z.string(), ...workloadRequests.history.input.shape }),
 } as const
 
 export type Verb = keyof typeof commandBodies

@@ -81,6 +81,13 @@ export const workloadOperations = {
     input: workloadRequests.logs.input.extend({ device: DeviceName, ...waits }),
     output: WorkloadLogPage.extend(from),
   },
+  'workload.history': {
+    summary: 'Show the last runs of a workload, as its device has them',
+    role: 'viewer',
+    http: { method: 'get', path: '/devices/{device}/workloads/{workload}/history', status: 200 },
+    input: workloadRequests.history.input.extend({ device: DeviceName, ...waits }),
+    output: workloadRequests.history.output.extend(from),
+  },
   'device.answer': {
     summary: 'Answer what the controller has asked of the device',
     role: 'device',
@@ -96,6 +103,13 @@ export const workloadOperations = {
 } as const satisfies Record<string, Operation>
 
 /** The operations that a device answers: each may take as long as the device does. */
-export const deviceAnswered = ['workload.start', 'workload.stop', 'workload.restart', 'workload.reload', 'workload.logs'] as const
+export const deviceAnswered = [
+  'workload.start',
+  'workload.stop',
+  'workload.restart',
+  'workload.reload',
+  'workload.logs',
+  'workload.history',
+] as const
 export type DeviceAnswered = (typeof deviceAnswered)[number]
 export const isDeviceAnswered = (name: string): name is DeviceAnswered => (deviceAnswered as readonly string[]).includes(name) // any text may be asked about

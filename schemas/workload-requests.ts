@@ -3,7 +3,7 @@ import { Instant } from './ids.ts'
 import { LogRecords } from './log.ts'
 import { limit, number } from './operation.ts'
 import { WorkloadName } from './workload.ts'
-import { ReloadDiff, WorkloadStatus } from './workload-status.ts'
+import { ReloadDiff, WorkloadRun, WorkloadStatus } from './workload-status.ts'
 
 /** Records of a workload's log, as `task.logs` gives those of a task. */
 export const WorkloadLogPage = z.looseObject({
@@ -43,6 +43,11 @@ export const workloadRequests = {
       follow_seconds: number(z.number().int().min(1).max(600)).optional(),
     }),
     output: WorkloadLogPage,
+  },
+  /** Its last runs, newest first; fewer than asked for where they do not fit in a message. */
+  history: {
+    input: z.strictObject({ ...named, limit: limit(200, 20) }),
+    output: z.looseObject({ workload: WorkloadName, runs: z.array(WorkloadRun) }),
   },
 } as const
 export type WorkloadRequest = keyof typeof workloadRequests

@@ -60,6 +60,13 @@ export const addWorkloadVerbs = (program: Command, io: Io, act: Act, verb: Verb)
   verb(workload, 'reload', 'let a device read its files again, and touch only what has changed')
     .option('--device <name>', 'this device (may be left out where there is only one)')
     .action((_options, command: Command) => act(load().then((one) => one.reloadWorkloads(io, withDevice(command)))))
+  verb(workload, 'history', 'show the last runs of a workload, as its device has them')
+    .argument('<workload>')
+    .option('--device <name>', onDevice)
+    .option('--limit <count>', 'at most so many (1 to 200, default 20)', countFlag)
+    .action((name: string, _options, command: Command) =>
+      act(load().then((one) => one.showHistory(io, { ...withDevice(command), ...command.opts<{ limit?: number }>() }, name))),
+    )
   verb(workload, 'logs', 'print the last lines of a workload, or a part of its log, as its device has it')
     .argument('<workload>')
     .option('--device <name>', onDevice)
@@ -97,6 +104,12 @@ const logsFlagsOf = (command: Command): WorkloadLogsFlags => ({
   ...flagsOf(command),
   ...command.opts<Omit<WorkloadLogsFlags, keyof GlobalFlags>>(),
 })
+
+const countFlag = (text: string): number => {
+  const value = wholeFlag(text)
+  if (value < 1 || value > 200) throw new InvalidArgumentError('It must be from 1 to 200.')
+  return value
+}
 
 const patienceFlag = (text: string): number => {
   const value = Number(text)

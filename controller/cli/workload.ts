@@ -1,5 +1,6 @@
 import { exitCodes, unanswered } from './exit.ts'
 import { type GlobalFlags, type Io, printJson } from './io.ts'
+import { runsTable } from './local-show.ts'
 import type { RunFlags } from './run.ts'
 import { askFor, askPages, taken, withClient } from './with-client.ts'
 import { answerSecondsOf, deviceOf, type OfDevice, onlyDevice, patient } from './workload-device.ts'
@@ -65,6 +66,17 @@ export const reloadWorkloads = (io: Io, flags: OfDevice): Promise<number> =>
     )
     if (flags.json) printJson(io, diff)
     else io.out(reloadLines(diff))
+    return exitCodes.done
+  })
+
+/** `workload history`: the last runs of a workload, as its device has them. */
+export const showHistory = (io: Io, flags: OfDevice & { limit?: number }, workload: string): Promise<number> =>
+  withClient(io, patient(flags), async (client) => {
+    const device = await deviceOf(client, flags, workload)
+    const input = { device, workload, limit: flags.limit ?? 20, timeout_seconds: answerSecondsOf(flags) }
+    const { runs } = await askFor(client, 'workload.history', input)
+    if (flags.json) printJson(io, runs)
+    else io.out(runsTable(runs, io, io.clock.now()))
     return exitCodes.done
   })
 

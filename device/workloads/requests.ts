@@ -27,6 +27,8 @@ export interface RequestsDeps {
 
 /** How long an answer waits for a workload to have started or stopped; after that it tells how far it is. */
 const answerWithinMs = 8000
+/** What an answer may take of a message. */
+const mostHistoryBytes = 96 * 1024
 
 /** What people and the controller ask about the workloads of this device. A refusal is a value. */
 export const createRequests = ({ workloads, read, refuses, lacks, surroundings }: RequestsDeps) => {
@@ -114,6 +116,10 @@ export const createRequests = ({ workloads, read, refuses, lacks, surroundings }
         if (follow_seconds !== undefined) workloads.logs.follow(workload, follow_seconds)
         return accepted({ workload, ...(await one.log.page(question)) })
       }),
+    history: ({ workload, limit }: WorkloadRequestInput<'history'>) =>
+      withWorkload(workload, async () =>
+        accepted({ workload, runs: fittingIn(mostHistoryBytes, workloads.rows.history(workload, limit).map(shownRun)) }),
+      ),
     env: ({ workload }: { workload: string }) =>
       withWorkload(workload, async (one) => accepted(cwdAndWordsOf(one, surroundings))),
   }
@@ -123,6 +129,16 @@ export type Requests = ReturnType<typeof createRequests>
 /** What SQLite says of a disk without room: not always that it is full. */
 const isFullDisk = (error: unknown): boolean =>
   error instanceof Error && 'code' in error && /^(SQLITE_FULL|SQLITE_IOERR|ENOSPC|EDQUOT)/.test(String(error.code))
+
+/** The first of them, as many as have room. */
+const fittingIn = <T>(mostBytes: number, items: readonly T[]): T[] => {
+  let bytes = 0
+  const end = items.findIndex((item) => {
+    bytes += Buffer.byteLength(JSON.stringify(item)) + 1
+    return bytes > mostBytes
+  })
+  return end === -1 ? [...items] : items.slice(0, end)
+}
 
 const refusedFiles = (faults: FileFault[]): { ok: false; error: ReturnType<typeof refused>['error'] } => {
   const [first] = faults

@@ -87,6 +87,16 @@ describe('w1: workloads of a device, asked for from afar', () => {
     expect(seqs.every((seq, i) => seq === (seqs[0] ?? 0) + i)).toBe(true)
   })
 
+  test('the last runs are shown as the device has them', async () => {
+    const { body } = await fleet.answered('GET', '/devices/local/workloads/job/history')
+    expect(body.runs).toMatchObject([{ workload: 'job', cause: 'start', state: 'failed', exit_code: 6 }])
+    const { code, stdout } = await fleet.cli(['workload', 'history', 'ticker', '--limit', '1'])
+    expect([code, stdout.split('\n')[0]?.split(/ +/).slice(0, 4)]).toEqual([0, ['RUN', 'CAUSE', 'STATE', 'EXIT']])
+    expect(stdout.split('\n')).toHaveLength(3)
+    const json = await fleet.cli(['workload', 'history', '--json', 'job'])
+    expect(JSON.parse(json.stdout)).toEqual(body.runs)
+  })
+
   test('exec runs in the environment and folder of a workload, streams, and passes the exit code on', async () => {
     const words = [
       'workload',

@@ -155,6 +155,20 @@ describe('what devices are asked', () => {
     expect(eventsOf('audit')).toEqual([])
   })
 
+  test('the last runs are read by a viewer', async () => {
+    const asked = await begin('workload.history', { device: 'd1', workload: 'a', limit: '2' }, 'victor')
+    expect(questions('history')).toEqual([{ request: expect.any(String), workload: 'a', limit: 2 }])
+    const run = {
+      ...{ run_id: 'd1-1', workload: 'a', cause: 'start', slot: null, state: 'failed', reason: 'exited with 3', exit_code: 3 },
+      ...{ signal: null, started_at: '2026-01-01T00:00:00.000Z', ended_at: '2026-01-01T00:00:01.000Z', duration_seconds: 1 },
+    }
+    await answer(lastQuestion('history'), { ok: true, output: { workload: 'a', runs: [run] } })
+    await desk.advance(0)
+    expect(asked.outcome).toMatchObject({ ok: true, output: { device: 'd1', workload: 'a', runs: [run] } })
+    expect(eventsOf('audit')).toEqual([])
+    for (const limit of [0, 201]) expect(codeOf(await desk.ask('workload.history', { device: 'd1', workload: 'a', limit }))).toBe('invalid')
+  })
+
   test('is asked again every 2 s under the same request, and refused as unavailable when nobody answers', async () => {
     const asked = await begin('workload.restart', { device: 'd1', workload: 'a' })
     await desk.advance(9_900)
