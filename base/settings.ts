@@ -276,6 +276,12 @@ export const settings = {
     schema: whole(1, 1_000_000),
     usual: () => 1024,
   },
+  remote_shell: {
+    about: 'let admins open a shell on this device through the broker',
+    parts: ['up', 'device'],
+    schema: yesOrNo,
+    usual: () => false,
+  },
   devices: { about: 'how many devices to start', value: 'N', parts: ['up'], schema: whole(0, 100), usual: () => 1 },
   apart: { about: 'broker and controller as processes of their own', parts: ['up'], schema: yesOrNo, usual: () => false },
 } as const satisfies Record<string, Setting>

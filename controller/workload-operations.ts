@@ -13,6 +13,7 @@ import type { Fleet, FleetDevice } from './fleet.ts'
 import type { Handlers } from './handlers.ts'
 import { badCursor, pageOf, readCursor } from './paging.ts'
 import type { Views } from './views.ts'
+import { createShellAsking } from './workload-shell.ts'
 
 export interface WorkloadOperationsDeps {
   fleet: Fleet
@@ -52,7 +53,7 @@ export const workloadOperations = (deps: WorkloadOperationsDeps) => {
   }
 
   /** Lets the device do it, and makes known who wanted that, and what came of it. */
-  const change = async <R extends Exclude<WorkloadRequest, 'logs' | 'history'>>(
+  const change = async <R extends Exclude<WorkloadRequest, 'logs' | 'history' | 'shell'>>(
     asker: Asker,
     what: R,
     input: Change,
@@ -127,6 +128,7 @@ export const workloadOperations = (deps: WorkloadOperationsDeps) => {
         body: { request: requestOf(asker, ['history', device, input], asker.request), ...input },
         withinMs: seconds * 1000,
       }),
+    'workload.shell': createShellAsking({ asking, effects, commits, requestOf }),
     'device.answer': (asker, input) => asking.answered(asker.subject, input),
   } satisfies Partial<Handlers>
 }

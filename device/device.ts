@@ -55,6 +55,8 @@ export interface DeviceOptions {
   /** What the logs of workloads may take. */
   logMb: number
   metricsPort: number | undefined
+  /** Whether admins may open a shell here through the broker. */
+  remoteShell: boolean
   env: Readonly<Record<string, string | undefined>>
   log: Log
   /** The journal cannot be used any more: the daemon must be started again. */
@@ -151,7 +153,7 @@ export const startDevice = async (options: DeviceOptions) => {
     workloads: (port) => {
       keeper = keepWorkloads({
         ...{ name, fleet, paths, journal, runner, room, wallClock, surroundings, labels, clock, log, port },
-        ...{ chance: systemChance, boot, env: options.env },
+        ...{ chance: systemChance, boot, env: options.env, remoteShell: options.remoteShell },
       })
       return keeper
     },

@@ -15,7 +15,7 @@ import {
 } from '../schemas/exchange.ts'
 import { instant } from '../schemas/ids.ts'
 import { filterOf, topicOf } from '../schemas/topics.ts'
-import type { WorkloadRequest, WorkloadRequestInput } from '../schemas/workload-requests.ts'
+import type { WorkloadQuestion, WorkloadRequest } from '../schemas/workload-requests.ts'
 import { admit } from './admission.ts'
 import { createAnswering, type Perform } from './answering.ts'
 import { createHeartbeat } from './heartbeat.ts'
@@ -168,13 +168,14 @@ export const createLink = (deps: LinkDeps) => {
       case 'reload':
       case 'logs':
       case 'history':
+      case 'shell':
         return ask(command.verb, command.body)
     }
   }
 
   const ask = <R extends WorkloadRequest>(verb: R, { request, ...input }: CommandBody<R>): void => {
-    // The body of such a command is the input of the request of the same name, and `request`.
-    void answering.asked(request, verb, input as unknown as WorkloadRequestInput<R>)
+    // The body of such a command is what is asked by the request of the same name, and `request`.
+    void answering.asked(request, verb, input as unknown as WorkloadQuestion<R>)
   }
 
   const moveOn = (stream: string, seq: number): void => {

@@ -73,6 +73,7 @@ if (process.argv[2] === 'join') {
       spoolMb: config.spool_mb,
       logMb: config.log_mb,
       metricsPort: config.metrics_port,
+      remoteShell: config.remote_shell,
       env: process.env,
       log,
       broken: () => process.exit(1),

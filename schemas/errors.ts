@@ -4,7 +4,7 @@ import { z } from 'zod'
 export const errorCodes = {
   invalid: { status: 400, retryable: false, meaning: 'the input does not fit; details name each field' },
   unauthorized: { status: 401, retryable: false, meaning: 'no token, or one that does not hold' },
-  forbidden: { status: 403, retryable: false, meaning: 'the role of the token may not do this' },
+  forbidden: { status: 403, retryable: false, meaning: 'the role of the token may not do this, or the device lets nobody do it' },
   not_found: { status: 404, retryable: false, meaning: 'there is no such thing' },
   unknown_operation: { status: 404, retryable: false, meaning: 'there is no such operation' },
   conflict: { status: 409, retryable: false, meaning: 'it stands against what is already so' },

@@ -210,6 +210,8 @@ export const commandBodies = {
   reload: z.object({ request: z.string(), ...workloadRequests.reload.input.shape }),
   logs: z.object({ request: z.string(), ...workloadRequests.logs.input.shape }),
   history: z.object({ request: z.string(), ...workloadRequests.history.input.shape }),
+  // `by` is who asks: whose shell it is.
+  shell: z.object({ request: z.string(), by: z.string(), ...workloadRequests.shell.input.shape }),
 } as const
 
 export type Verb = keyof typeof commandBodies

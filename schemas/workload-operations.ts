@@ -88,6 +88,13 @@ export const workloadOperations = {
     input: workloadRequests.history.input.extend({ device: DeviceName, ...waits }),
     output: workloadRequests.history.output.extend(from),
   },
+  'workload.shell': {
+    summary: 'Open a shell where a workload runs, type into it, read what it writes, end it',
+    role: 'admin',
+    http: { method: 'post', path: '/devices/{device}/workloads/{workload}/shell', status: 200 },
+    input: workloadRequests.shell.input.extend({ device: DeviceName, ...waits, ...once }),
+    output: workloadRequests.shell.output.extend(from),
+  },
   'device.answer': {
     summary: 'Answer what the controller has asked of the device',
     role: 'device',
@@ -110,6 +117,7 @@ export const deviceAnswered = [
   'workload.reload',
   'workload.logs',
   'workload.history',
+  'workload.shell',
 ] as const
 export type DeviceAnswered = (typeof deviceAnswered)[number]
 export const isDeviceAnswered = (name: string): name is DeviceAnswered => (deviceAnswered as readonly string[]).includes(name) // any text may be asked about

@@ -3,6 +3,7 @@ import { Instant } from './ids.ts'
 import { LogRecords } from './log.ts'
 import { limit, number } from './operation.ts'
 import { WorkloadName } from './workload.ts'
+import { ShellAnswer, ShellInput, type ShellQuestion } from './workload-shell.ts'
 import { ReloadDiff, WorkloadRun, WorkloadStatus } from './workload-status.ts'
 
 /** Records of a workload's log, as `task.logs` gives those of a task. */
@@ -49,7 +50,11 @@ export const workloadRequests = {
     input: z.strictObject({ ...named, limit: limit(200, 20) }),
     output: z.looseObject({ workload: WorkloadName, runs: z.array(WorkloadRun) }),
   },
+  /** Opens a shell where the workload runs, types into it, and reads what it writes. Over the broker only, and only where the device lets one. */
+  shell: { input: ShellInput, output: ShellAnswer },
 } as const
 export type WorkloadRequest = keyof typeof workloadRequests
 export type WorkloadRequestInput<R extends WorkloadRequest> = z.infer<(typeof workloadRequests)[R]['input']>
+/** What a device is asked by the controller: its word is added to that of who asks. */
+export type WorkloadQuestion<R extends WorkloadRequest> = R extends 'shell' ? ShellQuestion : WorkloadRequestInput<R>
 export const workloadRequestNames = Object.keys(workloadRequests) as WorkloadRequest[] // Object.keys forgets the keys' type

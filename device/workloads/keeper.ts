@@ -11,7 +11,10 @@ import type { Runner } from '../runner.ts'
 import type { WallClock } from '../wall-clock.ts'
 import { createBells, followLog } from './logs/following.ts'
 import { readFound } from './reading.ts'
-import { createRequests } from './requests.ts'
+import { createRequests, liveNamed } from './requests.ts'
+import { shellPlanOf } from './shell/plan.ts'
+import { createShells } from './shell/sessions.ts'
+import { openTerminal } from './shell/terminal.ts'
 import { setupOf } from './start-order.ts'
 import type { Surroundings } from './surroundings.ts'
 import { createWorkloads } from './workloads.ts'
@@ -33,6 +36,8 @@ export interface KeeperDeps {
   log: Log
   boot: string
   port: WorkloadsPort
+  /** Whether admins may open a shell here through the broker. */
+  remoteShell: boolean
 }
 
 /** The workloads of a real device: with its disk, its clock and its doors. */
@@ -61,6 +66,14 @@ export const keepWorkloads = (deps: KeeperDeps) => {
     changed: port.changed,
     logged: bells.ring,
   })
+  const shells = createShells({
+    ...{ isOn: deps.remoteShell, clock: deps.clock, chance: deps.chance, log: deps.log },
+    plan: async (workload, term) => {
+      const one = liveNamed(workloads, workload)
+      return one.ok ? shellPlanOf(one.output, deps.surroundings, term) : one
+    },
+    open: (order, watcher) => openTerminal(order, deps.clock, watcher),
+  })
   const requests = createRequests({
     workloads,
     read: (given) => readFound(given, { env: deps.env, device: { name, labels: deps.labels() } }),
@@ -68,6 +81,7 @@ export const keepWorkloads = (deps: KeeperDeps) => {
     lacks: ({ spec, file }) =>
       runner.lacks(setupOf(spec, { fleet, device: name, folder: paths.workloads, file, output: paths.outputs })),
     surroundings: deps.surroundings,
+    shells,
   })
   const follow: LocalFollow = (question, signal) => followLog(workloads.live, bells, question, signal)
   return {
@@ -78,8 +92,13 @@ export const keepWorkloads = (deps: KeeperDeps) => {
     statuses: workloads.statuses,
     perform: async (request, input) => requests[request](input as never), // read by the schema of the same name
     work: workloads.work,
-    shutdown: workloads.shutdown,
-    release: workloads.release,
+    shutdown: async () => {
+      await Promise.all([shells.close(), workloads.shutdown()])
+    },
+    release: () => {
+      shells.kill()
+      workloads.release()
+    },
     close: () => segments.close(),
   } satisfies WorkloadKeeper & Record<string, unknown>
 }

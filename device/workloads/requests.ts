@@ -1,10 +1,11 @@
 import { resolve } from 'node:path'
 import { accepted, type FieldFault, type Outcome, refused } from '../../schemas/errors.ts'
 import { nearest } from '../../schemas/faults.ts'
-import type { WorkloadRequestInput } from '../../schemas/workload-requests.ts'
+import type { WorkloadQuestion, WorkloadRequestInput } from '../../schemas/workload-requests.ts'
 import type { ReloadDiff, WorkloadRun } from '../../schemas/workload-status.ts'
 import type { ApplyPlan, FoundWorkload } from './apply-plan.ts'
 import type { LiveWorkload } from './live-workload.ts'
+import type { Shells } from './shell/sessions.ts'
 import { shownRun, statusOf } from './status.ts'
 import { cwdAndWordsOf, type Surroundings } from './surroundings.ts'
 import type { Workloads } from './workloads.ts'
@@ -23,6 +24,7 @@ export interface RequestsDeps {
   /** What of a workload this device cannot enforce. */
   lacks: (found: FoundWorkload) => string | undefined
   surroundings: Surroundings
+  shells: Pick<Shells, 'ask'>
 }
 
 /** How long an answer waits for a workload to have started or stopped; after that it tells how far it is. */
@@ -30,14 +32,20 @@ const answerWithinMs = 8000
 /** What an answer may take of a message. */
 const mostHistoryBytes = 96 * 1024
 
+/** The workload of that name; or that there is none. */
+export const liveNamed = ({ live }: Pick<Workloads, 'live'>, name: string): Outcome<LiveWorkload> => {
+  const one = live.get(name)
+  if (one && !one.isRemoved) return accepted(one)
+  const near = nearest(name, [...live.keys()])
+  const message = `this device has no workload "${name}"${near ? `, did you mean "${near}"?` : ''}`
+  return refused('not_found', message, [{ field: 'workload', code: 'not_found', message: 'names no workload of this device' }])
+}
+
 /** What people and the controller ask about the workloads of this device. A refusal is a value. */
-export const createRequests = ({ workloads, read, refuses, lacks, surroundings }: RequestsDeps) => {
+export const createRequests = ({ workloads, read, refuses, lacks, surroundings, shells }: RequestsDeps) => {
   const withWorkload = async (name: string, use: (one: LiveWorkload) => Promise<Outcome<unknown>>): Promise<Outcome<unknown>> => {
-    const one = workloads.live.get(name)
-    if (one && !one.isRemoved) return use(one)
-    const near = nearest(name, [...workloads.live.keys()])
-    const message = `this device has no workload "${name}"${near ? `, did you mean "${near}"?` : ''}`
-    return refused('not_found', message, [{ field: 'workload', code: 'not_found', message: 'names no workload of this device' }])
+    const one = liveNamed(workloads, name)
+    return one.ok ? use(one.output) : one
   }
   const shown = (one: LiveWorkload): Outcome<unknown> => accepted(statusOf(one))
 
@@ -120,6 +128,7 @@ export const createRequests = ({ workloads, read, refuses, lacks, surroundings }
       withWorkload(workload, async () =>
         accepted({ workload, runs: fittingIn(mostHistoryBytes, workloads.rows.history(workload, limit).map(shownRun)) }),
       ),
+    shell: (question: WorkloadQuestion<'shell'>): Promise<Outcome<unknown>> => shells.ask(question),
     env: ({ workload }: { workload: string }) =>
       withWorkload(workload, async (one) => accepted(cwdAndWordsOf(one, surroundings))),
   }

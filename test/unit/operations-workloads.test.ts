@@ -166,7 +166,50 @@ describe('what devices are asked', () => {
     await desk.advance(0)
     expect(asked.outcome).toMatchObject({ ok: true, output: { device: 'd1', workload: 'a', runs: [run] } })
     expect(eventsOf('audit')).toEqual([])
-    for (const limit of [0, 201]) expect(codeOf(await desk.ask('workload.history', { device: 'd1', workload: 'a', limit }))).toBe('invalid')
+    for (const limit of [0, 201])
+      expect(codeOf(await desk.ask('workload.history', { device: 'd1', workload: 'a', limit }))).toBe('invalid')
+  })
+
+  test('a shell is for admins; who asks is the word of the controller; that it is opened and ends is on record, once, and no more', async () => {
+    const step = { device: 'd1', workload: 'a' }
+    const told = { session: 's', output: '', next: 0, has_ended: false, exit_code: null }
+    for (const subject of ['olga', 'victor']) expect(codeOf(await desk.ask('workload.shell', step, subject))).toBe('forbidden')
+    expect(codeOf(await desk.ask('workload.shell', { ...step, by: 'olga' }))).toBe('invalid')
+    const before = eventsOf('audit').length
+    const through = async (more: object, output: object) => {
+      const all = [await begin('workload.shell', { ...step, ...more }), await begin('workload.shell', { ...step, ...more })]
+      await answer(lastQuestion('shell'), { ok: true, output: { ...told, ...output } })
+      await desk.advance(0)
+      return all[0]?.outcome
+    }
+    expect(await through({ idempotency_key: 'o' }, {})).toMatchObject({ ok: true, output: { device: 'd1', session: 's' } })
+    expect(questions('shell')).toEqual([
+      { request: expect.any(String), by: 'admin', workload: 'a', after: 0, wait_seconds: 0, term: 'dumb' },
+    ])
+    await through({ session: 's', write: 'bHMK', idempotency_key: 'w' }, {})
+    await through({ session: 's', end: true, idempotency_key: 'e' }, { has_ended: true, exit_code: 129 })
+    expect(eventsOf('audit').slice(before)).toMatchObject(
+      ['open', 'end'].map((action) => ({
+        type: 'skein.audit.workload_shell',
+        data: {
+          subject: 'admin',
+          operation: 'workload.shell',
+          device: 'd1',
+          workload: 'a',
+          session: 's',
+          action,
+          result: 'done',
+        },
+      })),
+    )
+  })
+
+  test('a question that waits has its wait on top of the time to answer', async () => {
+    const asked = await begin('workload.shell', { device: 'd1', workload: 'a', session: 's', wait_seconds: 20 })
+    await desk.advance(29_900)
+    expect(asked.outcome).toBeUndefined()
+    await desk.advance(200)
+    expect(detailOf(asked.outcome)).toBe('no_answer')
   })
 
   test('is asked again every 2 s under the same request, and refused as unavailable when nobody answers', async () => {

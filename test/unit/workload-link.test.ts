@@ -174,6 +174,25 @@ describe('createAnswering()', () => {
     expect(count).toBe(2)
   })
 
+  test('what is typed into a shell is typed once; what is only read from it is not kept, and others are not forgotten for it', async () => {
+    let count = 0
+    const { answering, asked } = answeringWith(async () => accepted({ n: ++count }))
+    const step = { by: 'ann', workload: 'a', after: 0, wait_seconds: 0, term: 'dumb' }
+    await asked('stop')
+    for (const kept of [step, { ...step, session: 's', write: 'eA==' }, { ...step, session: 's', end: true }]) {
+      const request = JSON.stringify(kept)
+      count = 0
+      for (let i = 0; i < 2; i++) await answering.asked(request, 'shell', kept)
+      expect([request, count]).toEqual([request, 1])
+    }
+    count = 0
+    for (let i = 0; i < 2; i++) await answering.asked('read', 'shell', { ...step, session: 's' })
+    expect(count).toBe(2)
+    for (let i = 0; i < 300; i++) await answering.asked(`w${i}`, 'shell', { ...step, session: 's', write: 'eA==' })
+    await asked('stop')
+    expect(count).toBe(302)
+  })
+
   test('an answer too large for a message, and a fault of the device, are answers', async () => {
     const large = answeringWith(async () => accepted('x'.repeat(130_000)))
     await large.asked('r')
