@@ -1,5 +1,6 @@
 import type { Chance } from '../../base/chance.ts'
 import type { Clock } from '../../base/clock.ts'
+import type { Typed } from './typed.ts'
 
 /** What a verb may touch of the process that it runs in. */
 export interface Io {
@@ -9,6 +10,8 @@ export interface Io {
   /** How wide and how colourful a table may be; undefined when the output is no terminal. */
   terminal: { columns: number; colours: boolean } | undefined
   readStdin: (maxBytes: number) => Promise<string>
+  /** Takes what is typed or piped as it comes. */
+  openTyped: () => Typed
   /** Calls for every Ctrl-C from now on, instead of ending the process. */
   onInterrupt: (call: () => void) => void
   /** Calls when nobody reads the output any more. */

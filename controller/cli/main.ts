@@ -5,6 +5,7 @@ import { systemClock } from '../../base/clock.ts'
 import { runCli } from './cli.ts'
 import { exitCodes, usageFailure } from './exit.ts'
 import type { Io } from './io.ts'
+import { openTyped } from './typed.ts'
 
 /** Calls when a reader has closed its end of the pipe; whoever does not care is not ended by it. */
 const onClosed: (() => void)[] = []
@@ -60,6 +61,7 @@ const io: Io = {
     ? { columns: process.stdout.columns || 80, colours: process.env['NO_COLOR'] === undefined || process.env['NO_COLOR'] === '' }
     : undefined,
   readStdin,
+  openTyped,
   onInterrupt: (call) => process.on('SIGINT', call),
   onOutClosed: (call) => {
     onClosed.push(call)

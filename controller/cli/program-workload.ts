@@ -79,6 +79,12 @@ export const addWorkloadVerbs = (program: Command, io: Io, act: Act, verb: Verb)
     .action((name: string, _options, command: Command) =>
       act(import('./workload-logs.ts').then((one) => one.showWorkloadLogs(io, logsFlagsOf(command), name))),
     )
+  verb(workload, 'shell', 'open a shell where a workload runs, for admins, where the device lets them (its setting remote_shell)')
+    .argument('<workload>')
+    .option('--device <name>', onDevice)
+    .action((name: string, _options, command: Command) =>
+      act(import('./workload-shell.ts').then((one) => one.openShell(io, withDevice(command), name))),
+    )
   withGlobals(
     workload.command('exec').description('run a command in the environment and the folder of a workload, as its user'),
     'connect-timeout',
