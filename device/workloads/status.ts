@@ -6,7 +6,7 @@ import type { WorkloadRunRow } from './workload-rows.ts'
 /** A workload as it is shown and reported. */
 export const statusOf = (one: LiveWorkload): WorkloadStatus => {
   const { row, spec, run } = one
-  const nextAt = row.state === 'backoff' ? row.retry_at : run || row.is_wanted === 0 ? null : one.nextAt
+  const nextAt = row.state === 'backoff' ? row.retry_at : row.is_wanted === 0 ? null : one.nextAt
   return {
     name: row.name,
     type: spec.type,
