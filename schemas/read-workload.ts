@@ -2,14 +2,18 @@ import type { z } from 'zod'
 import { isTooDeep, maxDepth } from './depth.ts'
 import type { FieldFault } from './errors.ts'
 import { faultsOf } from './faults.ts'
+import { type KnownPlugins, typeFault } from './known-plugins.ts'
 import { Dependency, Health, Restart, Sandbox, WorkloadFile, WorkloadSpec, workloadFields } from './workload.ts'
 import { faultsBetween } from './workload-checks.ts'
 import { isRecord, realFormOf, workloadAliases } from './workload-forms.ts'
 
 export type ReadWorkload = { ok: true; workload: WorkloadSpec } | { ok: false; faults: FieldFault[] }
 
-/** Reads a workload from outside: aliases become their field, defaults are filled in, and everything that is wrong is told, not the first only. */
-export const readWorkload = (raw: unknown): ReadWorkload => {
+/**
+ * Reads a workload from outside: aliases become their field, defaults are filled in, and everything that is wrong is told, not the first
+ * only. What plugins provide is accepted where it is `known`.
+ */
+export const readWorkload = (raw: unknown, known?: KnownPlugins): ReadWorkload => {
   if (!isRecord(raw))
     return {
       ok: false,
@@ -22,9 +26,16 @@ export const readWorkload = (raw: unknown): ReadWorkload => {
     }
   const { draft, writtenAs, faults } = realFormOf(raw)
   const parsed = WorkloadSpec.safeParse(draft, { reportInput: true })
-  if (!parsed.success) faults.push(...faultsOf(parsed.error, fieldsKnownTo(parsed.error)).map((fault) => clearer(fault, draft)))
+  if (!parsed.success)
+    faults.push(
+      ...faultsOf(parsed.error, fieldsKnownTo(parsed.error)).map(
+        (fault) => (fault.field === 'type' && typeFault(draft['type'], known)) || clearer(fault, draft),
+      ),
+    )
   const seen = new Set(faults.map((fault) => fault.field))
-  faults.push(...faultsBetween(draft, raw).filter((fault) => !seen.has(fault.field)), ...notInJson(draft['params']))
+  faults.push(...faultsBetween(draft, raw, known).filter((fault) => !seen.has(fault.field)))
+  faults.push(...notInJson(draft['params']))
+  if (isRecord(draft['health'])) faults.push(...notInJson(draft['health']['params'], 'health.params'))
   if (!parsed.success || faults.length > 0)
     return { ok: false, faults: faults.map((fault) => ({ ...fault, field: writtenAs.get(fault.field) ?? fault.field })) }
   return { ok: true, workload: parsed.data }
@@ -40,7 +51,7 @@ const knownFields = [
   ...below('health', Health.keyof().options),
   ...below('health.log', ['within_seconds', 'contains']),
   ...below('sandbox', Sandbox.keyof().options),
-  ...below('log', ['max_file_mb', 'max_files', 'max_line_bytes']),
+  ...below('log', ['max_file_mb', 'max_files', 'max_line_bytes', 'processors']),
 ]
 
 /** The fields that there are, those of lists for each place that has a fault. */

@@ -1,23 +1,38 @@
 import { acceptedSchedules, scheduleFault, timezoneFault } from './cron.ts'
 import type { FieldFault } from './errors.ts'
+import { isPluginType, type KnownPlugins, pluginFaults, typeFault } from './known-plugins.ts'
 import { workloadFields } from './workload.ts'
 import { type Draft, isRecord } from './workload-forms.ts'
 
 /** What a workload may run; one of them does. */
 export const workKinds = ['command', 'script', 'module', 'prompt'] as const
-const checkKinds = ['command', 'http', 'tcp', 'log'] as const
+const checkKinds = ['command', 'http', 'tcp', 'log', 'plugin'] as const
 const ofSchedules = ['schedule', 'timezone', 'overlap', 'missed', 'missed_within_seconds', 'jitter_seconds'] as const
 const ofModules = ['entry_point', 'runtime', 'params'] as const
 
 /** What is wrong between fields, each of which may be right. `draft` is in its real form, `raw` as it was written. */
-export const faultsBetween = (draft: Draft, raw: Draft): FieldFault[] => [
-  ...ofWork(draft, raw),
+export const faultsBetween = (draft: Draft, raw: Draft, known?: KnownPlugins): FieldFault[] => [
+  ...ofType(draft, raw, known),
   ...ofTime(draft),
   ...ofRestart(draft),
   ...ofHealth(draft),
   ...ofDependencies(draft),
   ...ofFiles(draft),
+  ...pluginFaults(draft, known),
 ]
+
+const ofType = (draft: Draft, raw: Draft, known: KnownPlugins | undefined): FieldFault[] => {
+  const { type, params = {} } = draft
+  if (typeof type !== 'string' || !isPluginType(type)) return ofWork(draft, raw)
+  const wrong = typeFault(type, known)
+  // Of a type that nobody knows nobody can say what belongs to it.
+  if (wrong) return [wrong]
+  const others = [...workKinds, 'args', 'entry_point', 'runtime'].filter((field) => raw[field] !== undefined)
+  const faults = others.map((field) =>
+    fault(field, 'ambiguous', `stands beside type ${type}, whose plugin says what runs`, ['params']),
+  )
+  return isRecord(params) ? [...faults, ...(known?.validate?.(type, params) ?? [])] : faults
+}
 
 const ofWork = (draft: Draft, raw: Draft): FieldFault[] => {
   const kinds = workKinds.filter((kind) => draft[kind] !== undefined)

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { Instant, RunId } from './ids.ts'
-import { runModes, WorkloadName, workloadTypes } from './workload.ts'
+import { runModes, WorkloadName } from './workload.ts'
 
 /**
  * The life of a workload on its device:
@@ -32,7 +32,7 @@ export type HealthState = (typeof healthStates)[number]
 /** A workload as its device shows and reports it. */
 export const WorkloadStatus = z.looseObject({
   name: WorkloadName,
-  type: z.enum(workloadTypes),
+  type: z.string(),
   run_mode: z.enum(runModes),
   version: z.string().nullable(),
   tags: z.array(z.string()),

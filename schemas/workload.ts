@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { idPattern } from './ids.ts'
 import { CommandWords, Env, Folder, noNul, ScriptText } from './process.ts'
 
-/** What a workload is; by itself it only says how people think of it. */
+/** What a workload is; by itself it only says how people think of it. Any other type is one that a plugin provides. */
 export const workloadTypes = ['agent', 'script', 'service'] as const
 /** When it runs: at the instants of a schedule, always, or a number of times. */
 export const runModes = ['schedule', 'forever', 'n_times'] as const
@@ -37,7 +37,7 @@ export const Restart = z.strictObject({
     .prefault({}),
 })
 
-/** How it is known that a workload is well; exactly one of the first four. */
+/** How it is known that a workload is well; exactly one of the first five. */
 export const Health = z.strictObject({
   command: CommandWords.optional(),
   http: z.url({ protocol: /^https?$/ }).optional(),
@@ -47,6 +47,10 @@ export const Health = z.strictObject({
     .optional(),
   /** It is well while it writes: a line (with this in it) at least every so often. */
   log: z.strictObject({ within_seconds: Seconds, contains: z.string().min(1).optional() }).optional(),
+  /** The name of a check that a plugin provides. */
+  plugin: z.string().min(1).max(63).optional(),
+  /** What that is called with. */
+  params: z.record(z.string(), z.unknown()).optional(),
   interval_seconds: Seconds.default(10),
   timeout_seconds: Seconds.default(5),
   healthy_after: Count(1000).default(1),
@@ -85,12 +89,13 @@ export const WorkloadFile = z.strictObject({
 /** The fields of a workload, by their names in YAML. What holds between them is checked in `readWorkload`. */
 export const workloadFields = {
   name: WorkloadName,
-  type: z.enum(workloadTypes),
+  /** Which there are beside ours is known where there are plugins: `readWorkload` is told. */
+  type: z.string(),
   run_mode: z.enum(runModes),
   version: z.string().max(128).optional(),
   tags: z.array(z.string().min(1).max(128)).max(64).default([]),
 
-  // What runs: exactly one of command, script, module and prompt.
+  // What runs: exactly one of command, script, module and prompt; of a plugin's type, what the plugin makes of params.
   command: CommandWords.optional(),
   script: ScriptText.optional(),
   args: z.array(noNul(z.string())).optional(),
@@ -154,6 +159,8 @@ export const workloadFields = {
         .min(64)
         .max(64 * 1024 * 1024)
         .default(1024 * 1024),
+      /** Names of what plugins provide: each line passes through all of them before it is kept. */
+      processors: z.array(z.string().min(1).max(63)).min(1).max(16).optional(),
     })
     .prefault({}),
 } as const

@@ -1,3 +1,4 @@
+import type { KnownPlugins } from '../../schemas/known-plugins.ts'
 import { readWorkload } from '../../schemas/read-workload.ts'
 import type { WorkloadSpec } from '../../schemas/workload.ts'
 import { isRecord } from '../../schemas/workload-forms.ts'
@@ -11,6 +12,8 @@ export interface ReadContext {
   env: Readonly<Record<string, string | undefined>>
   /** The device that the workloads are for; without one, templates that name it are refused. */
   device: { name?: string; labels: Readonly<Record<string, string>> } | undefined
+  /** What plugins provide; undefined where it is not known. */
+  plugins?: KnownPlugins | undefined
 }
 
 export interface ReadEntry {
@@ -33,7 +36,7 @@ export const readWorkloadFiles = (files: readonly SourceFile[], context: ReadCon
   const entries: Entry[] = []
   for (const file of files.filter(({ path }) => !isVarsFile(path))) {
     const source = sourceOf(file, { ...variables, vars: shared.of(file.path) })
-    const read = source.ok ? workloadsIn(file.path, source) : source
+    const read = source.ok ? workloadsIn(file.path, source, context.plugins) : source
     if (read.ok) entries.push(...read.entries)
     else faults.push(...read.faults)
   }
@@ -59,7 +62,7 @@ type Entry = ReadEntry & Located
 type Workloads = { ok: true; entries: Entry[] } | { ok: false; faults: FileFault[] }
 
 /** One workload, or a list of them under `workloads`. A file that is empty, or commented out, has none. */
-const workloadsIn = (file: string, { value, lineOf }: Source & { ok: true }): Workloads => {
+const workloadsIn = (file: string, { value, lineOf }: Source & { ok: true }, known: KnownPlugins | undefined): Workloads => {
   const refuse = (field: string, code: string, message: string, accepted?: string[]): Workloads => ({
     ok: false,
     faults: [{ file, line: lineOf(field), field, code, message, ...(accepted ? { accepted } : {}) }],
@@ -71,7 +74,7 @@ const workloadsIn = (file: string, { value, lineOf }: Source & { ok: true }): Wo
       'workloads: [ … ]',
     ])
   const { vars: _, workloads: list, ...single } = value
-  if (!Object.hasOwn(value, 'workloads')) return readAll(file, [{ raw: single, path: '' }], lineOf)
+  if (!Object.hasOwn(value, 'workloads')) return readAll(file, [{ raw: single, path: '' }], lineOf, known)
   if (list !== null && !Array.isArray(list))
     return refuse('workloads', 'invalid_type', 'must be a list of workloads', ['- name: …'])
   const [stray] = Object.keys(single)
@@ -80,7 +83,7 @@ const workloadsIn = (file: string, { value, lineOf }: Source & { ok: true }): Wo
       'vars',
     ])
   const items = (list ?? []).map((raw: unknown, i: number) => ({ raw, path: `workloads.${i}` }))
-  return readAll(file, items, lineOf)
+  return readAll(file, items, lineOf, known)
 }
 
 /** So many of one file are told; nobody reads more before the next try. */
@@ -90,6 +93,7 @@ const readAll = (
   file: string,
   items: readonly { raw: unknown; path: string }[],
   lineOf: (field: string) => number,
+  known: KnownPlugins | undefined,
 ): Workloads => {
   const entries: Entry[] = []
   const faults: FileFault[] = []
@@ -97,7 +101,7 @@ const readAll = (
     if (faults.length >= maxFaults) break
     const pathOf = (field: string): string => (field === '(input)' ? path || field : path === '' ? field : `${path}.${field}`)
     const lineOfField = (field: string): number => lineOf(pathOf(field))
-    const read = readWorkload(raw)
+    const read = readWorkload(raw, known)
     if (read.ok) entries.push({ spec: read.workload, file, line: lineOf(path), lineOf: lineOfField, pathOf })
     else
       for (const fault of read.faults.slice(0, maxFaults - faults.length))
