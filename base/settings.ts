@@ -282,6 +282,12 @@ export const settings = {
     schema: yesOrNo,
     usual: () => false,
   },
+  plugins: {
+    about: 'a folder with plugins: every *.mjs and *.js in it is loaded',
+    value: 'DIR',
+    parts: ['up', 'device'],
+    schema: text,
+  },
   devices: { about: 'how many devices to start', value: 'N', parts: ['up'], schema: whole(0, 100), usual: () => 1 },
   apart: { about: 'broker and controller as processes of their own', parts: ['up'], schema: yesOrNo, usual: () => false },
 } as const satisfies Record<string, Setting>

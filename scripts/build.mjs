@@ -44,6 +44,12 @@ const withoutBallast = {
   },
 }
 
+/** Code that V8 has compiled before cannot import what it does not know: Node does that for a file beside it. */
+const withImport = {
+  name: 'with-import',
+  setup: ({ onResolve }) => onResolve({ filter: /\/import-module\.ts$/ }, () => ({ path: '../bin/import.js', external: true })),
+}
+
 const result = await build({
   absWorkingDir: root,
   entryPoints,
@@ -59,7 +65,7 @@ const result = await build({
   legalComments: 'none',
   // Lines and names stay, so that a stack trace can be read.
   minifySyntax: true,
-  plugins: [withoutBallast],
+  plugins: [withoutBallast, withImport],
   // A native addon cannot be bundled; the other two are optional parts of ws that it looks for and does without.
   external: ['better-sqlite3', 'bufferutil', 'utf-8-validate'],
   loader: { '.sql': 'text', '.sh': 'text' },
