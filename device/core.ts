@@ -71,7 +71,7 @@ export interface WorkloadKeeper {
   statuses(): WorkloadStatus[] | null
   perform: Perform
   /** What a task starts that names a workload; undefined if there is none of that name. */
-  work(payload: ProcessPayload): Work | undefined
+  work(payload: ProcessPayload): Work | { refused: string } | undefined
   shutdown(): Promise<void>
   release(): void
 }

@@ -8,6 +8,7 @@ import { openMetricsDoor } from '../base/metrics-door.ts'
 import { startMqttBus } from '../base/mqtt-bus.ts'
 import { noBus } from '../base/no-bus.ts'
 import { devicePathsIn } from '../base/paths.ts'
+import type { Plugins } from '../base/plugins/plugins.ts'
 import { claimsIn } from '../base/token-claims.ts'
 import { version } from '../base/version.ts'
 import { deviceClientId } from '../schemas/client-ids.ts'
@@ -54,6 +55,8 @@ export interface DeviceOptions {
   spoolMb: number
   /** What the logs of workloads may take. */
   logMb: number
+  /** What people have added to it. */
+  plugins: Plugins
   metricsPort: number | undefined
   /** Whether admins may open a shell here through the broker. */
   remoteShell: boolean
@@ -72,12 +75,15 @@ const shutdownAfterMs = 50
 
 /** Starts a device: its journal, its processes, its connection and its local socket. */
 export const startDevice = async (options: DeviceOptions) => {
-  const { name, fleet, log } = options
+  const { name, fleet, log, plugins } = options
   const clock = systemClock
   const paths = devicePathsIn(options.folder)
   mkdirSync(paths.runs, { recursive: true, mode: 0o700 })
   const { journal, damage } = openSoundJournal(paths.journal, Date.now())
   if (damage !== null) log.error({ found: damage }, 'the journal is damaged')
+  for (const one of plugins.shown)
+    if ('error' in one) log.error(one, 'cannot use a plugin; what needs it is refused')
+    else log.info(one, 'plugin loaded')
   const runner = startProcessRunner({ folder: paths.runs, data: options.data, clock, log, env: options.env })
   const segments = openSegments(paths.spool)
   const bus =
@@ -153,7 +159,7 @@ export const startDevice = async (options: DeviceOptions) => {
     workloads: (port) => {
       keeper = keepWorkloads({
         ...{ name, fleet, paths, journal, runner, room, wallClock, surroundings, labels, clock, log, port },
-        ...{ chance: systemChance, boot, env: options.env, remoteShell: options.remoteShell },
+        ...{ chance: systemChance, boot, env: options.env, remoteShell: options.remoteShell, plugins },
       })
       return keeper
     },
@@ -202,6 +208,7 @@ export const startDevice = async (options: DeviceOptions) => {
     capabilities: runner.capabilities(),
     running: core.supervisor.runs(),
     workloads: keeper?.workloads.live.size ?? 0,
+    ...(plugins.shown.length === 0 ? {} : { plugins: plugins.shown }),
     ...(room.refusal() === undefined ? {} : { takes_nothing_new: room.refusal() }),
     unacknowledged: core.unacknowledged(),
     metrics: metrics(),

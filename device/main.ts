@@ -8,6 +8,7 @@ import { passwordFor } from '../base/login.ts'
 import { tellParent } from '../base/parent.ts'
 import { ConfigFault, runPart } from '../base/part.ts'
 import { pathsIn } from '../base/paths.ts'
+import { noPlugins, type Plugins } from '../base/plugins/plugins.ts'
 import type { Config } from '../base/settings.ts'
 import { version } from '../base/version.ts'
 import { startDevice } from './device.ts'
@@ -56,6 +57,7 @@ if (process.argv[2] === 'join') {
     }
     if (isAlone) log.info({ device: name }, 'it is of no fleet, and keeps its own workloads; join one with: skein device join')
     const token = (): string => (isAlone ? '' : (config.token ?? readFileSync(tokenFile, 'utf8').trim()))
+    const plugins = await pluginsIn(config.plugins)
     const device = await startDevice({
       name,
       fleet: own?.fleet ?? config.fleet,
@@ -72,6 +74,7 @@ if (process.argv[2] === 'join') {
       capacity: config.capacity,
       spoolMb: config.spool_mb,
       logMb: config.log_mb,
+      plugins,
       metricsPort: config.metrics_port,
       remoteShell: config.remote_shell,
       env: process.env,
@@ -91,6 +94,12 @@ if (process.argv[2] === 'join') {
       },
     }
   })
+}
+
+async function pluginsIn(folder: string | undefined): Promise<Plugins> {
+  if (folder === undefined) return noPlugins
+  const { loadPlugins } = await import('../base/plugins/load.ts')
+  return loadPlugins(folder)
 }
 
 /** Joins before anything else; where nobody answers yet, as when all containers start at once, it goes on trying. */

@@ -29,12 +29,15 @@ export interface SupervisorDeps {
   /** New records wait to be sent. */
   wake: () => void
   isFlowing: () => boolean
-  /** What is to be started for an order that names a workload of this device; undefined if there is none of that name. */
-  work: (order: RunOrder) => Work | undefined
+  /** What is to be started for an order that names a workload of this device; undefined if there is none of that name, or why it cannot be started. */
+  work: (order: RunOrder) => Work | { refused: string } | undefined
 }
 
 /** What a run starts, beside what is the same for all. */
 export type Work = Pick<StartOrder, 'payload' | 'env' | 'setup'>
+
+const refusalOf = (work: Work | { refused: string } | undefined): string | null =>
+  work === undefined ? 'no_such_workload' : 'refused' in work ? work.refused : null
 
 /** How long an ended run is remembered, so that no late command starts it again: far longer than any command lives. */
 const rememberMs = 24 * 3600 * 1000
@@ -86,7 +89,7 @@ export const createSupervisor = (deps: SupervisorDeps) => {
   /** A workload may have gone since its order was accepted: then there is nothing to start, which the runner is to say. */
   const begun = ({ row, orders }: Live, watcher: RunWatcher): RunHandle => {
     const work = deps.work(orders)
-    if (!work) return runner.adopt({ run: row.run_id, boot: deps.boot }, watcher)
+    if (!work || 'refused' in work) return runner.adopt({ run: row.run_id, boot: deps.boot }, watcher)
     return runner.start({ run: row.run_id, ...work, env: { ...work.env, ...envOf(row) } }, watcher)
   }
 
@@ -211,7 +214,8 @@ export const createSupervisor = (deps: SupervisorDeps) => {
               continue
             }
             const isLate = order.start_before !== undefined && Date.parse(order.start_before) <= deps.controllerNow()
-            const isRefused = isLate || deps.work(order) === undefined
+            const refusal = isLate ? 'expired' : refusalOf(deps.work(order))
+            const isRefused = refusal !== null
             const row = newRow({
               run: order.run,
               order,
@@ -220,7 +224,7 @@ export const createSupervisor = (deps: SupervisorDeps) => {
               now: deps.controllerNow(),
               heardMono: sentMono - (order.silent_seconds ?? 0) * 1000,
             })
-            const result = isLate ? { reason: 'expired' } : isRefused ? { reason: 'no_such_workload' } : {}
+            const result = isRefused ? { reason: refusal } : {}
             journal.insertRun({ ...row, result: JSON.stringify(result) })
             const seq = journal.appendChange(changeOf(row, deps.controllerNow(), result))
             if (isRefused) settlement.ended(row.run_id, seq)

@@ -2,6 +2,7 @@ import type { Chance } from '../../base/chance.ts'
 import type { Clock } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
 import type { devicePathsIn } from '../../base/paths.ts'
+import type { Plugins } from '../../base/plugins/plugins.ts'
 import type { WorkloadKeeper, WorkloadsPort } from '../core.ts'
 import type { Journal } from '../journal.ts'
 import type { LocalFollow } from '../local-socket.ts'
@@ -35,6 +36,7 @@ export interface KeeperDeps {
   chance: Chance
   log: Log
   boot: string
+  plugins: Plugins
   port: WorkloadsPort
   /** Whether admins may open a shell here through the broker. */
   remoteShell: boolean
@@ -61,6 +63,8 @@ export const keepWorkloads = (deps: KeeperDeps) => {
     timezone: Intl.DateTimeFormat().resolvedOptions().timeZone,
     trust: () => deps.wallClock.trust(port.controllerTime()),
     surroundings: deps.surroundings,
+    plugins: deps.plugins,
+    labels: deps.labels,
     logBudget: () => room.logBudget(workloads.logs.bytes()),
     publish: port.show,
     changed: port.changed,
@@ -76,7 +80,7 @@ export const keepWorkloads = (deps: KeeperDeps) => {
   })
   const requests = createRequests({
     workloads,
-    read: (given) => readFound(given, { env: deps.env, device: { name, labels: deps.labels() } }),
+    read: (given) => readFound(given, { env: deps.env, device: { name, labels: deps.labels() }, plugins: deps.plugins.known }),
     refuses: room.refusal,
     lacks: ({ spec, file }) =>
       runner.lacks(setupOf(spec, { fleet, device: name, folder: paths.workloads, file, output: paths.outputs })),

@@ -3,12 +3,12 @@ import { type ReadContext, readWorkloadFiles } from '../../base/workload-files/r
 import type { ReadFiles } from './requests.ts'
 
 /** Reads files and folders of this machine, with their templates filled in for this device. */
-export const readFound = (paths: readonly string[], { env, device }: ReadContext): ReturnType<ReadFiles> => {
+export const readFound = (paths: readonly string[], { env, device, plugins }: ReadContext): ReturnType<ReadFiles> => {
   const listed = paths.map(listWorkloadFiles)
   const faults = listed.flatMap((one) => (one.ok ? [] : one.faults))
   if (faults.length > 0) return { ok: false, faults }
   const files = new Map(listed.flatMap((one) => (one.ok ? one.files : [])).map((file) => [file.path, file]))
-  const read = readWorkloadFiles([...files.values()], { env: withoutOurOwn(env), device })
+  const read = readWorkloadFiles([...files.values()], { env: withoutOurOwn(env), device, plugins })
   if (!read.ok) return read
   return { ok: true, found: read.workloads.map(({ spec, file }) => ({ spec, file })), roots: [...paths] }
 }

@@ -90,6 +90,8 @@ export const createRequests = ({ workloads, read, refuses, lacks, surroundings, 
     start: ({ workload }: WorkloadRequestInput<'start'>) =>
       withWorkload(workload, async (one) => {
         if (one.spec.prompt !== undefined) return refused('not_supported', 'agents are not run by this version')
+        const lack = workloads.lacksPlugin(one)
+        if (lack !== null) return refused('unavailable', lack)
         await workloads.start(one)
         return shown(one)
       }),
@@ -130,7 +132,13 @@ export const createRequests = ({ workloads, read, refuses, lacks, surroundings, 
       ),
     shell: (question: WorkloadQuestion<'shell'>): Promise<Outcome<unknown>> => shells.ask(question),
     env: ({ workload }: { workload: string }) =>
-      withWorkload(workload, async (one) => accepted(cwdAndWordsOf(one, surroundings))),
+      withWorkload(workload, async (one) => {
+        try {
+          return accepted(cwdAndWordsOf(one, surroundings))
+        } catch (error) {
+          return refused('unavailable', error instanceof Error ? error.message : String(error))
+        }
+      }),
   }
 }
 export type Requests = ReturnType<typeof createRequests>

@@ -106,10 +106,10 @@ export const createRunning = (deps: RunningDeps) => {
     const watcher = watch(one, run)
     const failed = (reason: string): void => watcher.ended({ kind: 'not_started', code: 125, reason })
     if (run.row.stop_for !== null) return failed('never_started')
-    const order = startOrderOf(run.spec, one.place, run.row.run_id, run.row.slot)
-    const lack = runner.lacks(order.setup ?? {})
-    if (lack !== undefined) return failed(`not_enforceable: ${lack}`)
     try {
+      const order = startOrderOf(run.spec, one.place, run.row.run_id, run.row.slot)
+      const lack = runner.lacks(order.setup ?? {})
+      if (lack !== undefined) return failed(`not_enforceable: ${lack}`)
       prepareFolder(run.spec, one.place)
       run.handle = runner.start(order, watcher)
     } catch (error) {
@@ -210,7 +210,7 @@ export const createRunning = (deps: RunningDeps) => {
         row: one.row,
         spec: one.spec,
         run: run.row,
-        errors: run.errors,
+        errors: one.log.lastErrors?.() ?? run.errors,
         livedMs: run.sinceMono === null ? 0 : endedMono - run.sinceMono,
         isRebooted: end.kind === 'unknown' && end.reason === 'device_rebooted',
         isShuttingDown,

@@ -1,4 +1,5 @@
 import type { Clock } from '../../base/clock.ts'
+import type { WorkloadSpec } from '../../schemas/workload.ts'
 import type { ClockTrust } from './clock-trust.ts'
 import { dueSlots, lookAgainMs, onOverlap, planFirings } from './firings.ts'
 import type { Firing, LiveWorkload } from './live-workload.ts'
@@ -12,11 +13,13 @@ export interface SchedulingDeps {
   rows: WorkloadRows
   running: Running
   trust: () => ClockTrust
+  /** Which plugin a workload needs that is not there: it does not fire. */
+  lacks: (spec: WorkloadSpec) => string | null
   changed: (one: LiveWorkload) => void
 }
 
 /** Fires workloads at the instants of their schedules: each slot is claimed in the journal with the run that stands for it. */
-export const createScheduling = ({ device, timezone, clock, rows, running, trust, changed }: SchedulingDeps) => {
+export const createScheduling = ({ device, timezone, clock, rows, running, trust, lacks, changed }: SchedulingDeps) => {
   const isOn = (one: LiveWorkload): boolean => one.plan !== null && one.row.is_wanted === 1 && !one.isRemoved && isAwake
   let isAwake = true
 
@@ -27,6 +30,9 @@ export const createScheduling = ({ device, timezone, clock, rows, running, trust
 
   const look = (one: LiveWorkload): void => {
     if (!one.plan || !isOn(one)) return
+    const lack = lacks(one.spec)
+    // It comes with another daemon, if it comes, and to that daemon its firings were missed.
+    if (lack !== null) return waitFor(one, lack)
     const trusted = trust()
     if (!trusted.isTrusted) {
       waitFor(one, `schedules wait: ${trusted.because}`)

@@ -1,9 +1,11 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
+import { isPluginType } from '../../schemas/known-plugins.ts'
 import type { ProcessPayload } from '../../schemas/process.ts'
 import type { WorkloadSpec } from '../../schemas/workload.ts'
 import type { RunSetup, StartOrder } from '../runner.ts'
 import { moduleEnv, moduleWords } from './module-program.ts'
+import type { TypedWork } from './typed-work.ts'
 
 /** Where a workload is, and by what names it is known there. */
 export interface Place {
@@ -15,22 +17,25 @@ export interface Place {
   file: string | null
   /** Where its output goes if it writes that by itself. */
   output: string
+  /** Asks the plugin of its type what it runs; throws if there is no answer. */
+  typed?: (spec: WorkloadSpec) => TypedWork
 }
 
-/** What a workload runs: of exactly one of command, script and module; an agent's prompt is none of it. */
-export const payloadOf = (spec: WorkloadSpec, place: Place): ProcessPayload => ({
-  ...wordsOf(spec),
-  env: { ...spec.env },
-  cwd: cwdOf(spec, place),
-})
+/** What a workload runs: of exactly one of command, script and module, or what the plugin of its type says; an agent's prompt is none of it. */
+export const payloadOf = (spec: WorkloadSpec, place: Place): ProcessPayload => {
+  // What the workload says itself goes before what the plugin says.
+  const { env, cwd, ...words } = wordsOf(spec, place)
+  return { ...words, env: { ...env, ...spec.env }, cwd: cwdOf({ cwd: spec.cwd ?? cwd, files: spec.files }, place) }
+}
 
-const wordsOf = (spec: WorkloadSpec): Pick<ProcessPayload, 'command' | 'script' | 'args'> => {
+const wordsOf = (spec: WorkloadSpec, place: Place): TypedWork & Pick<ProcessPayload, 'args'> => {
+  if (isPluginType(spec.type) && place.typed) return place.typed(spec)
   if (spec.script !== undefined) return { script: spec.script, ...(spec.args ? { args: spec.args } : {}) }
   return { command: spec.command ?? moduleWords(spec) }
 }
 
 /** Relative paths begin at the file that says so; with `files` at the folder where these are put. */
-const cwdOf = (spec: WorkloadSpec, { file, folder }: Place): string => {
+const cwdOf = (spec: { cwd: string | undefined; files: readonly unknown[] }, { file, folder }: Place): string => {
   const base = file === null ? folder : dirname(file)
   if (spec.cwd !== undefined) return resolve(base, spec.cwd)
   return spec.files.length > 0 ? folder : base
@@ -104,10 +109,10 @@ export const withinOf = (
   place: Place,
   { within: _, ...own }: ProcessPayload,
 ): Pick<StartOrder, 'payload' | 'env' | 'setup'> => {
-  const cwd = payloadOf(spec, place).cwd ?? place.folder
+  const { cwd = place.folder, env } = payloadOf(spec, place)
   const { folder, user, sandbox } = setupOf(spec, place)
   return {
-    payload: { ...own, env: { ...spec.env, ...own.env }, cwd: own.cwd === undefined ? cwd : resolve(cwd, own.cwd) },
+    payload: { ...own, env: { ...env, ...own.env }, cwd: own.cwd === undefined ? cwd : resolve(cwd, own.cwd) },
     env: envOf(spec, place),
     setup: {
       ...(folder === undefined ? {} : { folder }),

@@ -1,8 +1,13 @@
 import { type Clock, every } from '../../base/clock.ts'
+import type { Plugins } from '../../base/plugins/plugins.ts'
+import { instant } from '../../schemas/ids.ts'
+import type { Health } from '../../schemas/workload.ts'
+import { askPlugin } from './health/ask-plugin.ts'
 import { startChecks } from './health/checks.ts'
-import { createProbe } from './health/probe.ts'
+import { createProbe, type Probe, type ProbeDeps } from './health/probe.ts'
 import { createPulse } from './health/pulse.ts'
 import type { CurrentRun, LiveWorkload } from './live-workload.ts'
+import { notThere } from './plugin-needs.ts'
 import type { Running } from './running.ts'
 import { cwdAndWordsOf, type Surroundings } from './surroundings.ts'
 
@@ -11,16 +16,20 @@ export interface TendingDeps {
   running: Running
   surroundings: Surroundings
   live: ReadonlyMap<string, LiveWorkload>
+  /** What plugins provide. */
+  healthCheck: Plugins['healthCheck']
   changed: (one: LiveWorkload) => void
 }
 
 /** From this share of its limit on the memory of a workload is worth a warning. */
 const warnShare = 0.9
+/** For checks that start nothing: the plugin of a type is not asked for them what it runs. */
+const nowhere: ProbeDeps['process'] = { env: {}, cwd: '/' }
 /** How often the memory of one without a limit is looked at: it is for show. */
 const showEvery = 15
 
 /** Looks after what runs: its memory, and whether it is well. */
-export const createTending = ({ clock, running, surroundings, live, changed }: TendingDeps) => {
+export const createTending = ({ clock, running, surroundings, live, healthCheck, changed }: TendingDeps) => {
   let seconds = 0
 
   const weigh = (one: LiveWorkload, run: CurrentRun): void => {
@@ -47,18 +56,43 @@ export const createTending = ({ clock, running, surroundings, live, changed }: T
     }
   }
 
+  const processOf = (one: LiveWorkload): ProbeDeps['process'] => {
+    const { env, cwd, identity } = cwdAndWordsOf(one, surroundings)
+    return { env, cwd, uid: identity?.uid, gid: identity?.gid }
+  }
+
+  const probeOf = (one: LiveWorkload, run: CurrentRun, health: Health, startedMono: number): Probe => {
+    const askCheck = (name: string, params: Record<string, unknown>): Probe | undefined => {
+      const found = healthCheck(name)
+      if (!found) return void running.tell(one, `health: ${notThere('health check', name)}`)
+      const { run_id, started_at } = run.row
+      // A copy for each: a plugin may do with it what it likes.
+      return askPlugin(found, () => ({
+        ...{ name: one.row.name, pid: run.pid, run_id, params: structuredClone(params) },
+        started_at: started_at === null ? null : instant(started_at),
+      }))
+    }
+    try {
+      return createProbe(health, {
+        process: health.command === undefined ? nowhere : processOf(one),
+        lastWroteMono: () => run.pulse?.lastMono() ?? null,
+        startedMono,
+        clock,
+        askPlugin: askCheck,
+      })
+    } catch (error) {
+      // The plugin of its type says no more where it runs: what runs goes on all the same.
+      const reason = error instanceof Error ? error.message : String(error)
+      return async () => ({ kind: 'fail', reason })
+    }
+  }
+
   const check = (one: LiveWorkload, run: CurrentRun): void => {
     const { health } = run.spec
     if (!health || run.checks) return
     const startedMono = run.sinceMono ?? clock.mono()
     if (health.log) run.pulse = createPulse(health.log.contains, clock.mono)
-    const { env, cwd, identity } = cwdAndWordsOf(one, surroundings)
-    const probe = createProbe(health, {
-      process: { env, cwd, uid: identity?.uid, gid: identity?.gid },
-      lastWroteMono: () => run.pulse?.lastMono() ?? null,
-      startedMono,
-      clock,
-    })
+    const probe = probeOf(one, run, health, startedMono)
     run.checks = startChecks({
       ...{ health, probe, clock, startedMono },
       changed: (state, reason) => {

@@ -4,23 +4,27 @@ import { type Clock, every, sleep, type Timer } from '../../base/clock.ts'
 import { type Db, touch } from '../../base/database.ts'
 import type { GroupCommit } from '../../base/group-commit.ts'
 import type { Log } from '../../base/log.ts'
+import { noPlugins, type Plugins } from '../../base/plugins/plugins.ts'
 import type { ProcessPayload } from '../../schemas/process.ts'
 import type { WorkloadSpec } from '../../schemas/workload.ts'
 import type { WorkloadStatus } from '../../schemas/workload-status.ts'
 import type { Chunk } from '../logs/encoder.ts'
 import type { Segments } from '../logs/segments.ts'
-import type { Runner, StartOrder } from '../runner.ts'
+import type { Runner } from '../runner.ts'
+import type { Work } from '../supervisor.ts'
 import { type ApplyPlan, digestOf, type FoundWorkload, planApply } from './apply-plan.ts'
 import type { ClockTrust } from './clock-trust.ts'
 import type { LiveWorkload } from './live-workload.ts'
 import { createWorkloadLogs } from './logs/workload-logs.ts'
 import { blockedBy, type DependencyStatus, startOrder } from './order.ts'
+import { missingPlugin } from './plugin-needs.ts'
 import { createRunning } from './running.ts'
 import { createScheduling } from './scheduling.ts'
 import { onceOf, type Place, prepareFolder, withinOf } from './start-order.ts'
 import { statusOf } from './status.ts'
 import type { Surroundings } from './surroundings.ts'
 import { createTending } from './tending.ts'
+import { typedWork } from './typed-work.ts'
 import { createWorkloadRows, specOf, type WorkloadRow } from './workload-rows.ts'
 
 export interface WorkloadsDeps {
@@ -41,6 +45,10 @@ export interface WorkloadsDeps {
   timezone: string
   trust: () => ClockTrust
   surroundings: Surroundings
+  /** None, if nothing is said. */
+  plugins?: Plugins
+  /** What plugins are told of the device. */
+  labels?: () => Record<string, string>
   /** How many bytes their logs may take. */
   logBudget: () => number
   /** Sends a part of a log that somebody follows; false while the connection does not keep up. */
@@ -62,7 +70,7 @@ const unkillableMs = 5000
  * starts again what ends, fires what has a schedule. What it knows is in the journal, so the next daemon goes on from there.
  */
 export const createWorkloads = (deps: WorkloadsDeps) => {
-  const { clock, commits, log } = deps
+  const { clock, commits, log, plugins = noPlugins } = deps
   const rows = createWorkloadRows(deps.db)
   const live = new Map<string, LiveWorkload>()
   let isShuttingDown = false
@@ -81,6 +89,9 @@ export const createWorkloads = (deps: WorkloadsDeps) => {
     },
     publish: deps.publish,
     report: (error) => log.error({ err: error }, 'cannot write the log of a workload; it waits'),
+    processor: plugins.logProcessor,
+    processorFailed: (workload, processor, error) =>
+      log.warn({ workload, processor, err: error }, 'a log processor has failed; its line is kept as it is'),
   })
 
   const changed = (one: LiveWorkload): void => {
@@ -97,9 +108,17 @@ export const createWorkloads = (deps: WorkloadsDeps) => {
     ended: (one) => (one.isRemoved ? forget(one) : proceed(one)),
     changed,
   })
-  const tending = createTending({ clock, running, surroundings: deps.surroundings, live, changed })
+  const tending = createTending({
+    clock,
+    running,
+    surroundings: deps.surroundings,
+    live,
+    healthCheck: plugins.healthCheck,
+    changed,
+  })
   const scheduling = createScheduling({
     ...{ device: deps.device, timezone: deps.timezone, clock, rows, running, trust: deps.trust, changed },
+    lacks: (spec) => missingPlugin(spec, plugins),
   })
 
   const placeOf = (name: string, file: string | null): Place => ({
@@ -108,6 +127,8 @@ export const createWorkloads = (deps: WorkloadsDeps) => {
     folder: join(deps.folder, name),
     file,
     output: logs.fileOf(name),
+    typed: (spec) =>
+      typedWork(plugins, spec, { name, device: deps.device, labels: deps.labels?.() ?? {}, folder: join(deps.folder, name) }),
   })
 
   const enter = (row: WorkloadRow): LiveWorkload => {
@@ -158,7 +179,10 @@ export const createWorkloads = (deps: WorkloadsDeps) => {
       })
       return
     }
-    const blocked = one.spec.prompt === undefined ? blockedBy(one.spec, dependencyOf) : 'agents are not run by this version'
+    const blocked =
+      one.spec.prompt === undefined
+        ? (missingPlugin(one.spec, plugins) ?? blockedBy(one.spec, dependencyOf))
+        : 'agents are not run by this version'
     if (blocked !== null) {
       if (one.blockedBy === blocked) return
       one.blockedBy = blocked
@@ -353,12 +377,19 @@ export const createWorkloads = (deps: WorkloadsDeps) => {
     remove,
     settled,
     /** What a task starts that names a workload; undefined if there is none of that name. */
-    work: (payload: ProcessPayload): Pick<StartOrder, 'payload' | 'env' | 'setup'> | undefined => {
+    work: (payload: ProcessPayload): Work | { refused: string } | undefined => {
       const one = live.get(payload.workload ?? payload.within ?? '')
       if (!one || one.isRemoved || one.spec.prompt !== undefined) return undefined
       prepareFolder(one.spec, one.place)
-      return payload.workload === undefined ? withinOf(one.spec, one.place, payload) : onceOf(one.spec, one.place, payload)
+      try {
+        return payload.workload === undefined ? withinOf(one.spec, one.place, payload) : onceOf(one.spec, one.place, payload)
+      } catch (error) {
+        // The plugin of its type has no answer.
+        return { refused: `cannot_start: ${error instanceof Error ? error.message : String(error)}` }
+      }
     },
+    /** Which plugin it needs that is not there. */
+    lacksPlugin: (one: LiveWorkload): string | null => missingPlugin(one.spec, plugins),
     /** The runs of an earlier daemon that go on, or were to begin: nobody else may end them. */
     recover: (): Set<string> => {
       for (const row of rows.all()) enter(row)

@@ -15,17 +15,23 @@ export interface ProbeDeps {
   /** When the workload has written what `log` asks for, on the monotonic clock; null before it has. */
   lastWroteMono: () => number | null
   startedMono: number
+  /** The check of a plugin; undefined if it is not there, which says nothing of the workload. */
+  askPlugin?: (name: string, params: Record<string, unknown>) => Probe | undefined
   clock: Clock
 }
 
 /** The check that a spec asks for. */
-export const createProbe = (health: Pick<Health, 'command' | 'http' | 'tcp' | 'log'>, deps: ProbeDeps): Probe => {
-  const { command, http, tcp, log } = health
+export const createProbe = (
+  health: Pick<Health, 'command' | 'http' | 'tcp' | 'log' | 'plugin' | 'params'>,
+  deps: ProbeDeps,
+): Probe => {
+  const { command, http, tcp, log, plugin, params = {} } = health
   if (command !== undefined) return (signal) => askCommand(command, { ...deps.process, clock: deps.clock, signal })
   if (http !== undefined) return (signal) => askHttp(new URL(http), signal)
   if (tcp !== undefined) return (signal) => askTcp(tcp, signal)
   if (log !== undefined) return async () => askLog(log.within_seconds * 1000, deps)
-  return async () => ({ kind: 'none' })
+  const asked = plugin === undefined ? undefined : deps.askPlugin?.(plugin, params)
+  return asked ?? (async () => ({ kind: 'none' }))
 }
 
 const pass: ProbeResult = { kind: 'pass' }

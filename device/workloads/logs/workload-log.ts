@@ -22,6 +22,8 @@ export interface WorkloadLog {
   /** Removes the oldest part, if there is a newer one. Says how many bytes that freed. */
   dropOldest(): number
   release(): void
+  /** The end of what is kept of stderr of the last run, where not all of it is kept as it came. */
+  lastErrors?(): string
 }
 
 /** Of records, those that a question is about; and whether those behind them need not be looked at. */

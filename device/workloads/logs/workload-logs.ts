@@ -1,10 +1,12 @@
 import { join } from 'node:path'
 import type { Clock } from '../../../base/clock.ts'
+import type { LogPlugin } from '../../../base/plugins/read-module.ts'
 import type { WorkloadSpec } from '../../../schemas/workload.ts'
 import type { Chunk } from '../../logs/encoder.ts'
 import type { Segment, Segments } from '../../logs/segments.ts'
 import { openFileLog } from './file-log.ts'
 import { openPipedLog, type PipedLog } from './piped-log.ts'
+import { processLog } from './processed-log.ts'
 import type { WorkloadLog } from './workload-log.ts'
 
 export interface WorkloadLogsDeps {
@@ -20,6 +22,9 @@ export interface WorkloadLogsDeps {
   /** Sends a part of a log to whoever follows it; false while the connection does not keep up. */
   publish: (workload: string, chunk: Chunk) => boolean
   report: (error: unknown) => void
+  /** What plugins provide. */
+  processor: (name: string) => LogPlugin | undefined
+  processorFailed: (workload: string, processor: string, error: unknown) => void
 }
 
 type Kind = { kind: 'piped'; log: PipedLog } | { kind: 'file'; log: WorkloadLog }
@@ -45,8 +50,21 @@ export const createWorkloadLogs = (deps: WorkloadLogsDeps) => {
       },
       grown: shrinkSoon,
     })
-    return { kind: 'piped', log }
+    return { kind: 'piped', log: processed(name, spec, log) }
   }
+
+  const processed = (
+    workload: string,
+    { log: { processors, max_line_bytes: maxLineBytes } }: WorkloadSpec,
+    log: PipedLog,
+  ): PipedLog =>
+    processors === undefined
+      ? log
+      : processLog(log, {
+          ...{ workload, maxLineBytes, mono: clock.mono },
+          processors: processors.map((one) => ({ name: one, process: deps.processor(one) })),
+          failed: (processor, error) => deps.processorFailed(workload, processor, error),
+        })
 
   const fileOf = (name: string): string => join(deps.folder, `${name}.out`)
 
