@@ -12,6 +12,7 @@ export const addValidate = (program: Command, io: Io, act: Act): void => {
     .option('--device <name>', 'what templates are to read as device.name')
     .option('--label <name=value>', 'what templates are to read as device.labels.name (repeatable)', pairFlag)
     .option('--env <name=value>', 'what templates are to read as env.name, beside the environment (repeatable)', pairFlag)
+    .option('--plugins <folder>', 'plugins, as the device will have them, loaded to check with')
     .action((paths: string[], _options, command: Command) =>
       act(
         import('./validate.ts').then((one) =>

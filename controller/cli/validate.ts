@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
-import type { FileFault, SourceFile } from '../../base/workload-files/file-faults.ts'
+import type { Plugins } from '../../base/plugins/plugins.ts'
+import { type FileFault, type SourceFile, wholeFile } from '../../base/workload-files/file-faults.ts'
 import { listWorkloadFiles } from '../../base/workload-files/list.ts'
 import { type ReadEntry, readWorkloadFiles } from '../../base/workload-files/read.ts'
 import { nextFiring } from '../../schemas/cron.ts'
@@ -13,10 +14,11 @@ export interface ValidateFlags extends GlobalFlags {
   device?: string
   label?: Record<string, string>
   env?: Record<string, string>
+  plugins?: string
 }
 
 /** `validate`: reads workloads as a device would, and tells what they are or everything that is wrong with them. */
-export const validate = (io: Io, flags: ValidateFlags, paths: readonly string[]): Promise<number> => {
+export const validate = async (io: Io, flags: ValidateFlags, paths: readonly string[]): Promise<number> => {
   const files = new Map<string, SourceFile>()
   const faults: FileFault[] = []
   for (const path of paths.length > 0 ? paths : [existsSync('workloads') ? 'workloads' : '.']) {
@@ -25,12 +27,26 @@ export const validate = (io: Io, flags: ValidateFlags, paths: readonly string[])
     if (listed.ok) for (const file of listed.files) files.set(resolve(file.path), file)
     else faults.push(...listed.faults)
   }
-  const read = readWorkloadFiles([...files.values()], { env: { ...io.env, ...flags.env }, device: deviceOf(flags) })
+  const plugins = flags.plugins === undefined ? undefined : await pluginsIn(flags.plugins)
+  faults.push(...(plugins?.shown ?? []).flatMap((one) => ('error' in one ? [brokenPlugin(one)] : [])))
+  const env = { ...io.env, ...flags.env }
+  const read = readWorkloadFiles([...files.values()], { env, device: deviceOf(flags), plugins: plugins?.known })
   if (!read.ok) faults.push(...read.faults)
   else if (read.workloads.length === 0 && faults.length === 0) throw usageFailure(`Cannot find a workload: ${whereLooked(paths)}`)
   tell(io, flags, read.ok && faults.length === 0 ? read.workloads : [], faults)
-  return Promise.resolve(faults.length > 0 ? exitCodes.failed : exitCodes.done)
+  return faults.length > 0 ? exitCodes.failed : exitCodes.done
 }
+
+const pluginsIn = async (folder: string): Promise<Plugins> => {
+  if (!existsSync(folder)) throw usageFailure(`Cannot read "${folder}": no such folder`)
+  const { loadPlugins } = await import('../../base/plugins/load.ts')
+  return loadPlugins(folder)
+}
+
+const brokenPlugin = ({ file, error }: { file: string; error: string }): FileFault => ({
+  ...{ file, line: null, field: wholeFile, code: 'broken_plugin' },
+  message: error,
+})
 
 const whereLooked = (paths: readonly string[]): string =>
   `there is none in a *.yaml or *.yml of ${paths.length > 0 ? paths.map((path) => `"${path}"`).join(', ') : 'workloads/ or this folder'}`
@@ -40,7 +56,7 @@ const deviceOf = ({ device, label }: ValidateFlags) =>
     ? undefined
     : { ...(device === undefined ? {} : { name: device }), labels: label ?? {} }
 
-const tell = (io: Io, { json }: ValidateFlags, workloads: readonly ReadEntry[], faults: readonly FileFault[]): void => {
+const tell = (io: Io, { json, plugins }: ValidateFlags, workloads: readonly ReadEntry[], faults: readonly FileFault[]): void => {
   const shown = workloads.map(({ spec, file }) => ({
     name: spec.name,
     type: spec.type,
@@ -52,7 +68,7 @@ const tell = (io: Io, { json }: ValidateFlags, workloads: readonly ReadEntry[], 
   }))
   if (json) return printJson(io, { ok: faults.length === 0, count: shown.length, workloads: shown, faults })
   if (faults.length > 0) {
-    for (const fault of faults) io.err(`${lineOf(fault)}\n`)
+    for (const fault of faults) io.err(`${lineOf(fault, plugins !== undefined)}\n`)
     return io.err(`skein: ${counted(faults.length, 'fault')}\n`)
   }
   io.out(`${counted(shown.length, 'workload')}, nothing wrong\n`)
@@ -73,13 +89,15 @@ const nextAt = (schedule: string | undefined, timezone: string | undefined, now:
 }
 
 /** One line for each, in the form that editors find their way by. */
-const lineOf = ({ file, line, field, code, message, accepted }: FileFault): string => {
+const lineOf = ({ file, line, field, code, message, accepted }: FileFault, hasPlugins: boolean): string => {
   const at = line === null ? file : `${file}:${line}`
   const would = accepted && !accepted.every((one) => message.includes(one)) ? ` (accepted: ${accepted.join(', ')})` : ''
-  return plain(`${at}: ${field}: ${message}${would}${helpFor(field, code)}`)
+  return plain(`${at}: ${field}: ${message}${would}${helpFor(field, code, hasPlugins)}`)
 }
 
-const helpFor = (field: string, code: string): string => {
+const helpFor = (field: string, code: string, hasPlugins: boolean): string => {
+  const isOfPlugin = code === 'unknown_plugin' || (code === 'invalid_value' && /(^|\.)type$/.test(field))
+  if (isOfPlugin && !hasPlugins) return '; give --plugins DIR'
   if (code === 'needs_device') return '; give --device NAME or --label NAME=VALUE'
   return code === 'undefined_variable' && field.startsWith('env.')
     ? `; set it, or give --env ${field.slice('env.'.length)}=VALUE`
