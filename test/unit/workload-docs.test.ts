@@ -1,8 +1,10 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
+import { loadPlugins } from '../../base/plugins/load.ts'
 import { listWorkloadFiles } from '../../base/workload-files/list.ts'
 import { readWorkloadFiles } from '../../base/workload-files/read.ts'
 import { readWorkload } from '../../schemas/read-workload.ts'
@@ -65,11 +67,17 @@ describe('docs/workloads.md has every field with its default', () => {
       expect(page).toMatch(new RegExp(`\\| \`${field}\` .*Also .*\`${alias}\``))
   })
 
-  test('its examples are valid', () => {
+  test('its examples are valid, with the plugin that it shows', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'skein-docs-'))
+    writeFileSync(join(folder, 'mine.mjs'), /```js\n([\s\S]*?)```/.exec(page)?.[1] ?? '')
+    const plugins = await loadPlugins(folder)
+    rmSync(folder, { recursive: true })
     const blocks = [...page.matchAll(/```yaml\n([\s\S]*?)```/g)].map((found) => found[1] ?? '')
     expect(blocks.length).toBeGreaterThan(1)
     for (const text of blocks)
-      expect(readWorkloadFiles([{ path: 'x.yaml', text }], { env: {}, device: undefined })).toMatchObject({ ok: true })
+      expect(readWorkloadFiles([{ path: 'x.yaml', text }], { env: {}, device: undefined, plugins: plugins.known })).toMatchObject(
+        { ok: true },
+      )
   })
 })
 
