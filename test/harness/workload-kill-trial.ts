@@ -79,7 +79,7 @@ const killOnce = async (device: LoneDevice, chance: Seeded, isPowerCut: boolean)
 }
 
 const takeDown = async (device: LoneDevice, told: Told): Promise<void> => {
-  for (const [name, runs] of told) {
+  const look = async ([name, runs]: [string, Map<string, WorkloadRun>]): Promise<void> => {
     // Of one with few runs all are shown; no other has more than this many from one kill to the next.
     for (const run of (await device.get(name, 60)).runs) {
       const before = runs.get(run.run_id)
@@ -87,6 +87,7 @@ const takeDown = async (device: LoneDevice, told: Told): Promise<void> => {
       runs.set(run.run_id, run)
     }
   }
+  await Promise.all([...told].map(look))
 }
 
 const statesOf = async (device: LoneDevice, which: RegExp): Promise<string> => {
