@@ -12,6 +12,8 @@ import { claimNotStarted, readClaim } from './run-folder.ts'
 /** One run under watch. `look` is called when something may have changed; the files and the process table say what. */
 export interface LiveRun extends RunHandle {
   look(): void
+  /** Its shim is this daemon's: it tells how far the run is, and so does its own end. */
+  isHeard(): boolean
   /** The shim that this daemon started has ended: from now on only the files speak for it, unless there was no room for them. */
   shimEnded(lackedRoom: boolean): void
 }
@@ -158,6 +160,7 @@ export const watchRun = ({ folder, clock, watcher, output, isSameBoot, unclaimed
 
   return {
     look,
+    isHeard: () => hasShim,
     shimEnded: (lackedRoom) => {
       hasShim = false
       if (!lackedRoom || isClosed) return look()
