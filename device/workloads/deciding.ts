@@ -35,9 +35,12 @@ export const decideNext = (ended: EndedRun): { row: WorkloadRow; say: string } =
   })
 
   if (row.is_wanted === 0) return becomes({ state: 'stopped', reason: run.reason })
-  // A shutdown in the middle of something else is only a pause of it.
-  if (ended.isShuttingDown || run.stop_for === 'shutdown')
-    return becomes({ state: 'registered', reason: 'the device has shut down' })
+  // A shutdown in the middle of something else is only a pause of it. What has done its work just then is not to do it again.
+  const isOneOfMany = ended.spec.run_mode === 'n_times'
+  if (run.stop_for === 'shutdown' || (ended.isShuttingDown && !(isOneOfMany && run.state === 'succeeded'))) {
+    const run_count = Math.max(0, row.run_count - (isOneOfMany ? 1 : 0))
+    return becomes({ state: 'registered', reason: 'the device has shut down', run_count })
+  }
   // Asked for by somebody: it begins again at once, and nothing is held against it.
   if (run.state === 'stopped') return becomes({ state: 'registered', reason: null })
   if (ended.isRebooted && ended.spec.run_mode !== 'n_times') return becomes({ state: 'registered', reason: run.reason })
