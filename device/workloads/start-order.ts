@@ -1,10 +1,11 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
+import { mkdirSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
 import { isPluginType } from '../../schemas/known-plugins.ts'
 import type { ProcessPayload } from '../../schemas/process.ts'
 import type { WorkloadSpec } from '../../schemas/workload.ts'
 import type { RunSetup, StartOrder } from '../runner.ts'
 import { moduleEnv, moduleWords } from './module-program.ts'
+import { placeFiles } from './place-files.ts'
 import type { TypedWork } from './typed-work.ts'
 
 /** Where a workload is, and by what names it is known there. */
@@ -83,13 +84,7 @@ export const startOrderOf = (spec: WorkloadSpec, place: Place, run: string, slot
 export const prepareFolder = (spec: WorkloadSpec, { folder, output }: Place): void => {
   mkdirSync(folder, { recursive: true, mode: 0o755 })
   if (spec.output === 'file') mkdirSync(dirname(output), { recursive: true, mode: 0o755 })
-  for (const { path, content, mode } of spec.files) {
-    const target = join(folder, path)
-    mkdirSync(dirname(target), { recursive: true, mode: 0o755 })
-    // Another one in its place: a link that a run has put there leads nowhere.
-    rmSync(target, { force: true })
-    writeFileSync(target, content, { mode: Number.parseInt(mode, 8), flag: 'wx' })
-  }
+  placeFiles(folder, spec.files)
 }
 
 /** A task that runs a workload once, in a run of the task's own: its output goes to the task. */
