@@ -36,9 +36,6 @@ export interface SupervisorDeps {
 /** What a run starts, beside what is the same for all. */
 export type Work = Pick<StartOrder, 'payload' | 'env' | 'setup'>
 
-const refusalOf = (work: Work | { refused: string } | undefined): string | null =>
-  work === undefined ? 'no_such_workload' : 'refused' in work ? work.refused : null
-
 /** How long an ended run is remembered, so that no late command starts it again: far longer than any command lives. */
 const rememberMs = 24 * 3600 * 1000
 /** How long after it found no room a run is tried again. */
@@ -88,9 +85,19 @@ export const createSupervisor = (deps: SupervisorDeps) => {
 
   /** A workload may have gone since its order was accepted: then there is nothing to start, which the runner is to say. */
   const begun = ({ row, orders }: Live, watcher: RunWatcher): RunHandle => {
-    const work = deps.work(orders)
-    if (!work || 'refused' in work) return runner.adopt({ run: row.run_id, boot: deps.boot }, watcher)
+    const work = workOf(orders)
+    if (typeof work === 'string') return runner.adopt({ run: row.run_id, boot: deps.boot }, watcher)
     return runner.start({ run: row.run_id, ...work, env: { ...work.env, ...envOf(row) } }, watcher)
+  }
+
+  /** What an order starts, or why it cannot. An error is its own, and must keep no other order from being taken. */
+  const workOf = (order: RunOrder): Work | string => {
+    try {
+      const work = deps.work(order) ?? { refused: 'no_such_workload' }
+      return 'refused' in work ? work.refused : work
+    } catch (error) {
+      return `cannot_start: ${error instanceof Error ? error.message : String(error)}`
+    }
   }
 
   /** Nothing of it has begun, because the disk is full: it is accepted, so it begins when there is room. */
@@ -214,8 +221,8 @@ export const createSupervisor = (deps: SupervisorDeps) => {
               continue
             }
             const isLate = order.start_before !== undefined && Date.parse(order.start_before) <= deps.controllerNow()
-            const refusal = isLate ? 'expired' : refusalOf(deps.work(order))
-            const isRefused = refusal !== null
+            const found = isLate ? 'expired' : workOf(order)
+            const isRefused = typeof found === 'string'
             const row = newRow({
               run: order.run,
               order,
@@ -224,7 +231,7 @@ export const createSupervisor = (deps: SupervisorDeps) => {
               now: deps.controllerNow(),
               heardMono: sentMono - (order.silent_seconds ?? 0) * 1000,
             })
-            const result = isRefused ? { reason: refusal } : {}
+            const result = isRefused ? { reason: found } : {}
             journal.insertRun({ ...row, result: JSON.stringify(result) })
             const seq = journal.appendChange(changeOf(row, deps.controllerNow(), result))
             if (isRefused) settlement.ended(row.run_id, seq)

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { stringify } from 'yaml'
@@ -144,6 +144,21 @@ describe('a task with payload.workload', () => {
     expect(await fleet.ended(id)).toMatchObject({ state: 'failed', exit_code: 6 })
     expect((await fleet.output(id)).o.toString()).toBe('hi from job\n')
     expect((await get('job')).body.run_count).toBe(1)
+  })
+
+  test('that cannot be prepared ends rejected, and says why', async () => {
+    const files = [{ path: 'data', content: 'text' }]
+    const filed = join(folder, 'filed.yaml')
+    const spec = { name: 'filed', type: 'script', run_mode: 'schedule', schedule: '0 0 1 1 *', command: 'mkdir data', files }
+    writeFileSync(filed, stringify(spec))
+    expect((await fleet.cli(['local', 'apply', folder])).code).toBe(0)
+    mkdirSync(join(fleet.data, 'devices', 'local', 'workloads', 'filed', 'data', 'deep'), { recursive: true })
+    const id = await fleet.submit({ payload: { workload: 'filed' }, target: { device: 'local' } })
+    expect(await fleet.ended(id)).toMatchObject({ state: 'rejected', reason: expect.stringContaining('cannot_start') })
+    const next = await fleet.submit({ payload: { command: ['true'] }, target: { device: 'local' } })
+    expect(await fleet.ended(next)).toMatchObject({ state: 'succeeded' })
+    rmSync(filed)
+    expect((await fleet.cli(['local', 'apply', folder])).code).toBe(0)
   })
 
   test('is rejected by a device that has no such workload', async () => {
