@@ -61,7 +61,7 @@ export const createTending = ({ clock, running, surroundings, live, healthCheck,
     return { env, cwd, uid: identity?.uid, gid: identity?.gid }
   }
 
-  const probeOf = (one: LiveWorkload, run: CurrentRun, health: Health, startedMono: number): Probe => {
+  const probeOf = (one: LiveWorkload, run: CurrentRun, health: Health): Probe => {
     const askCheck = (name: string, params: Record<string, unknown>): Probe | undefined => {
       const found = healthCheck(name)
       if (!found) return void running.tell(one, `health: ${notThere('health check', name)}`)
@@ -76,7 +76,8 @@ export const createTending = ({ clock, running, surroundings, live, healthCheck,
       return createProbe(health, {
         process: health.command === undefined ? nowhere : processOf(one),
         lastWroteMono: () => run.pulse?.lastMono() ?? null,
-        startedMono,
+        // What was written before this daemon is not known to it: it can tell of a silence only from now on.
+        startedMono: clock.mono(),
         clock,
         askPlugin: askCheck,
       })
@@ -92,7 +93,7 @@ export const createTending = ({ clock, running, surroundings, live, healthCheck,
     if (!health || run.checks) return
     const startedMono = run.sinceMono ?? clock.mono()
     if (health.log) run.pulse = createPulse(health.log.contains, clock.mono)
-    const probe = probeOf(one, run, health, startedMono)
+    const probe = probeOf(one, run, health)
     run.checks = startChecks({
       ...{ health, probe, clock, startedMono },
       changed: (state, reason) => {
