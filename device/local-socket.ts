@@ -1,4 +1,4 @@
-import { existsSync, unlinkSync } from 'node:fs'
+import { chmodSync, existsSync, unlinkSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
 import { socketPathOf } from '../base/local-socket-path.ts'
 import { type Outcome, refused } from '../schemas/errors.ts'
@@ -22,7 +22,7 @@ const maxLineBytes = 64 * 1024
 
 /**
  * Opens the socket by which the machine's own people talk to the device, controller or not (schemas/local-requests.ts). Who may
- * use it is decided by the folder's mode.
+ * use it is decided by its own mode, and the folder's.
  */
 export const openLocalSocket = async (
   wanted: string,
@@ -37,17 +37,24 @@ export const openLocalSocket = async (
     sockets.add(socket)
     const gone = new AbortController()
     let text = ''
+    let isLost = false
     // One after the other: the answers come in the order of the questions.
     let turn: Promise<void> = Promise.resolve()
     socket.setEncoding('utf8')
     socket.on('data', (part: string) => {
+      if (isLost) return
       text += part
-      if (text.length > maxLineBytes) return void socket.destroy()
       for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n')) {
         const line = text.slice(0, end)
         text = text.slice(end + 1)
-        turn = turn.then(() => reply(socket, line, gone.signal))
+        turn = turn.then(() => (gone.signal.aborted ? undefined : reply(socket, line, gone.signal)))
       }
+      if (text.length <= maxLineBytes) return
+      // Without its end nothing behind it can be understood. It is read all the same, or who writes it does not come to reading the answer.
+      isLost = true
+      text = ''
+      const tooLong = refused('too_large', `a command is at most ${maxLineBytes} bytes long`)
+      turn = turn.then(() => void socket.end(`${JSON.stringify(tooLong)}\n`))
     })
     socket.on('error', () => socket.destroy())
     socket.on('close', () => {
@@ -76,6 +83,8 @@ export const openLocalSocket = async (
     server.once('error', reject)
     server.listen(path, resolve)
   })
+  // Whatever the umask, and where its path was too long for its own folder.
+  chmodSync(path, 0o600)
   return {
     path,
     close: () =>
