@@ -49,6 +49,14 @@ export const createRequests = ({ workloads, read, refuses, lacks, surroundings, 
   }
   const shown = (one: LiveWorkload): Outcome<unknown> => accepted(statusOf(one))
 
+  let turn: Promise<unknown> = Promise.resolve()
+  /** What is planned holds until it is done: nothing else is added or deleted in between. */
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const done = turn.then(work)
+    turn = done.catch(() => undefined)
+    return done
+  }
+
   const apply = async (paths: readonly string[], isDry: boolean): Promise<Outcome<ReloadDiff>> => {
     const files = read(paths)
     if (!files.ok) return refusedFiles(files.faults)
@@ -108,16 +116,18 @@ export const createRequests = ({ workloads, read, refuses, lacks, surroundings, 
         return shown(one)
       }),
     apply: ({ paths, dry_run = false }: { paths: string[]; dry_run?: boolean }) =>
-      apply(
-        paths.map((path) => resolve(path)),
-        dry_run,
+      inTurn(() =>
+        apply(
+          paths.map((path) => resolve(path)),
+          dry_run,
+        ),
       ),
-    reload: (_: WorkloadRequestInput<'reload'>, isDry = false) => apply(workloads.rows.sources(), isDry),
+    reload: (_: WorkloadRequestInput<'reload'>, isDry = false) => inTurn(() => apply(workloads.rows.sources(), isDry)),
     delete: ({ workload }: { workload: string }) =>
       withWorkload(workload, async (one) => {
         if (one.row.origin !== 'local')
           return refused('conflict', `"${workload}" belongs to release ${one.row.origin}; a deployment removes it`)
-        workloads.remove(one)
+        await inTurn(() => workloads.remove(one))
         await workloads.settled(one, answerWithinMs)
         return accepted({ workload, removed: true, runs_on: one.run !== null })
       }),

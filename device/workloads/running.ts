@@ -24,7 +24,7 @@ export interface RunningDeps {
   /** A line may have come. */
   wrote: (one: LiveWorkload, bytes: Buffer) => void
   /** Its run is over and journalled: what is next? */
-  ended: (one: LiveWorkload) => void
+  ended: (one: LiveWorkload) => void | Promise<void>
   /** Something that is shown of it has changed. */
   changed: (one: LiveWorkload) => void
 }
@@ -232,8 +232,10 @@ export const createRunning = (deps: RunningDeps) => {
       one.health = one.spec.health ? 'unknown' : null
       one.memoryBytes = null
       deps.changed(one)
-      deps.ended(one)
-      settled(one)
+      const over = deps.ended(one)
+      // Whoever waits for its end waits until the journal has forgotten it, if it was deleted.
+      if (over) void over.then(() => settled(one))
+      else settled(one)
     }
     wrapUp()
   }
@@ -288,7 +290,7 @@ export const createRunning = (deps: RunningDeps) => {
             if (slot !== null && !rows.isClaimed(one.row.name, slot))
               one.queue.unshift({ slot, cause: cause === 'missed' ? cause : 'firing' })
             deps.changed(one)
-            clock.after(againMs, () => deps.ended(one))
+            clock.after(againMs, () => void deps.ended(one))
           },
         )
     },

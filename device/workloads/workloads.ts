@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import type { Chance } from '../../base/chance.ts'
 import { type Clock, every, sleep, type Timer } from '../../base/clock.ts'
-import { type Db, touch } from '../../base/database.ts'
+import type { Db } from '../../base/database.ts'
 import type { GroupCommit } from '../../base/group-commit.ts'
 import type { Log } from '../../base/log.ts'
 import { noPlugins, type Plugins } from '../../base/plugins/plugins.ts'
@@ -25,7 +25,7 @@ import { statusOf } from './status.ts'
 import type { Surroundings } from './surroundings.ts'
 import { createTending } from './tending.ts'
 import { typedWork } from './typed-work.ts'
-import { createWorkloadRows, specOf, type WorkloadRow } from './workload-rows.ts'
+import { createWorkloadRows, specOf, type WorkloadRow, type WorkloadRunRow } from './workload-rows.ts'
 
 export interface WorkloadsDeps {
   device: string
@@ -199,20 +199,24 @@ export const createWorkloads = (deps: WorkloadsDeps) => {
     return Math.min(most, (row.retry_at ?? 0) - clock.now())
   }
 
-  const forget = (one: LiveWorkload): void => {
-    live.delete(one.row.name)
+  /** Resolves when the journal has forgotten it, too. One of the same name that has come meanwhile is left alone. */
+  const forget = async (one: LiveWorkload): Promise<void> => {
+    const { name } = one.row
+    live.delete(name)
     scheduling.stop(one)
     one.waiting?.cancel()
-    commits
-      .run(() => rows.remove(one.row.name))
-      .then(
-        () => logs.remove(one.row.name),
-        (error: unknown) => {
-          log.error({ err: error }, 'cannot remove a workload from the journal; trying again')
-          clock.after(1000, () => (live.has(one.row.name) ? undefined : forget(one)))
-        },
-      )
     changed(one)
+    while (!live.has(name)) {
+      try {
+        await commits.run(() => (live.has(name) ? undefined : rows.remove(name)))
+        if (!live.has(name)) logs.remove(name)
+        return
+      } catch (error) {
+        log.error({ err: error }, 'cannot remove a workload from the journal; trying again')
+        if (isShuttingDown) return
+        await sleep(clock, 1000)
+      }
+    }
   }
 
   const calm = (one: LiveWorkload): void => {
@@ -232,8 +236,7 @@ export const createWorkloads = (deps: WorkloadsDeps) => {
 
   const start = async (one: LiveWorkload): Promise<void> => {
     const wasOn = one.row.is_wanted === 1
-    // A run that has ended, and is being written down, is none any more.
-    const run = one.run?.row.ended_at === null ? one.run : null
+    const run = runOf(one)
     if (wasOn && (run ? run.row.stop_for === null : one.spec.run_mode === 'schedule')) return
     calm(one)
     one.cause = 'manual'
@@ -284,9 +287,9 @@ export const createWorkloads = (deps: WorkloadsDeps) => {
           })
         })
 
-  const add = ({ spec, file }: FoundWorkload): LiveWorkload => {
+  const newRow = ({ spec, file }: FoundWorkload): WorkloadRow => {
     const now = clock.now()
-    const row: WorkloadRow = {
+    return {
       ...{
         name: spec.name,
         origin: 'local',
@@ -298,26 +301,43 @@ export const createWorkloads = (deps: WorkloadsDeps) => {
       ...{ is_wanted: 1, state: 'registered', ...fresh, last_slot: now },
       ...{ last_exit_code: null, last_error: null, last_started_at: null, last_ended_at: null },
     }
-    return enter(row)
   }
 
-  const relabel = (one: LiveWorkload, { spec, file }: FoundWorkload): void => {
-    one.spec = spec
-    one.place = placeOf(spec.name, file)
-    one.row = { ...one.row, spec: JSON.stringify(spec), file, digest: digestOf({ spec, file }) }
+  const relabelled = (one: LiveWorkload, { spec, file }: FoundWorkload): WorkloadRow => ({
+    ...one.row,
+    ...{ spec: JSON.stringify(spec), file, digest: digestOf({ spec, file }) },
+  })
+
+  const changedRow = (one: LiveWorkload, found: FoundWorkload): WorkloadRow => ({
+    ...relabelled(one, found),
+    ...fresh,
+    applied_at: clock.now(),
+    last_slot: clock.now(),
+    // One that was being deleted is a new one.
+    ...(one.isRemoved ? { is_wanted: 1 } : {}),
+    ...(runOf(one) || (one.row.is_wanted === 0 && !one.isRemoved) ? {} : { state: 'registered' as const }),
+  })
+
+  /** A run that ends for this reason, whatever it was being stopped for. */
+  const stoppedFor = (one: LiveWorkload, stop_for: 'changed' | 'removed'): WorkloadRunRow[] => {
+    const run = runOf(one)
+    return run ? [{ ...run.row, stop_for }] : []
+  }
+
+  const relabel = (one: LiveWorkload, found: FoundWorkload): void => {
+    one.row = relabelled(one, found)
+    one.spec = found.spec
+    one.place = placeOf(found.spec.name, found.file)
   }
 
   const change = (one: LiveWorkload, found: FoundWorkload): void => {
     const before = one.spec
+    const row = changedRow(one, found)
     relabel(one, found)
     calm(one)
-    one.row = {
-      ...one.row,
-      ...fresh,
-      applied_at: clock.now(),
-      last_slot: clock.now(),
-      ...(one.run || one.row.is_wanted === 0 ? {} : { state: 'registered' }),
-    }
+    one.row = row
+    if (one.isRemoved && one.run) one.run.row = { ...one.run.row, stop_for: 'changed' }
+    one.isRemoved = false
     if (JSON.stringify([before.output, before.log]) !== JSON.stringify([found.spec.output, found.spec.log])) {
       logs.close(one.row.name)
       one.log = logs.open(one.row.name, found.spec)
@@ -326,12 +346,13 @@ export const createWorkloads = (deps: WorkloadsDeps) => {
     running.stop(one, 'changed')
   }
 
-  const remove = (one: LiveWorkload): void => {
+  /** Resolves when the journal knows. */
+  const remove = (one: LiveWorkload): Promise<void> => {
     calm(one)
     scheduling.stop(one)
     running.stop(one, 'removed')
     one.isRemoved = true
-    if (!one.run) forget(one)
+    return patiently(runOf(one) ? running.store(one, one.run) : forget(one))
   }
 
   return {
@@ -345,26 +366,40 @@ export const createWorkloads = (deps: WorkloadsDeps) => {
         found,
         roots,
       ),
-    /** Makes it so; resolves when it is in the journal. What has not changed is not touched. Throws, and has touched nothing, if the journal takes nothing. */
+    /**
+     * Makes it so; resolves when it is in the journal, and if the journal does not take it nothing has changed. What has not changed is not
+     * touched. One at a time: between a plan and this nothing may be added or deleted.
+     */
     apply: async (plan: ApplyPlan, roots: readonly string[]): Promise<void> => {
-      await commits.run(() => touch(deps.db))
-      const gone = plan.removed.flatMap((name) => live.get(name) ?? [])
-      const changing = plan.changed.flatMap((found) => {
-        const one = live.get(found.spec.name)
-        return one ? [{ one, found }] : []
-      })
-      for (const { one, found } of changing) change(one, found)
-      for (const found of plan.relabelled) {
-        const one = live.get(found.spec.name)
-        if (one) relabel(one, found)
-      }
-      const added = plan.added.map(add)
+      const known = (found: readonly FoundWorkload[]): { one: LiveWorkload; found: FoundWorkload }[] =>
+        found.flatMap((one) => {
+          const other = live.get(one.spec.name)
+          return other ? [{ one: other, found: one }] : []
+        })
+      // Of one that was deleted a moment ago the last run may not have ended: it stays the same one, or two would run at a time.
+      const changing = (): { one: LiveWorkload; found: FoundWorkload }[] => known([...plan.changed, ...plan.added])
+      const adding = (): FoundWorkload[] => plan.added.filter(({ spec }) => !live.has(spec.name))
+      const gone = (): LiveWorkload[] => plan.removed.flatMap((name) => live.get(name) ?? [])
       await commits.run(() => {
-        for (const one of live.values()) if (!one.isRemoved) rows.put(one.row)
+        for (const { one, found } of changing()) {
+          rows.put(changedRow(one, found))
+          // Known together with the new spec: the next daemon must not take the old program for it.
+          for (const run of stoppedFor(one, 'changed')) rows.putRun(run)
+        }
+        for (const { one, found } of known(plan.relabelled)) rows.put(relabelled(one, found))
+        for (const found of adding()) rows.put(newRow(found))
+        for (const one of gone()) {
+          for (const run of stoppedFor(one, 'removed')) rows.putRun(run)
+          if (!runOf(one)) rows.remove(one.row.name)
+        }
         for (const root of roots) rows.putSource(root)
       })
-      for (const one of gone) remove(one)
-      for (const one of [...added, ...changing.map((other) => other.one)]) scheduling.plan(one, clock.now())
+      const restarting = changing()
+      const added = adding().map((found) => enter(newRow(found)))
+      for (const { one, found } of restarting) change(one, found)
+      for (const { one, found } of known(plan.relabelled)) relabel(one, found)
+      for (const one of gone()) void remove(one)
+      for (const one of [...added, ...restarting.map((other) => other.one)]) scheduling.plan(one, clock.now())
       for (const name of startOrder([...live.values()].map((one) => one.spec)).order) {
         const one = live.get(name)
         if (one) proceed(one)
@@ -445,6 +480,9 @@ export const createWorkloads = (deps: WorkloadsDeps) => {
   }
 }
 export type Workloads = ReturnType<typeof createWorkloads>
+
+/** The run that goes on; one that has ended, and is being written down, is none any more. */
+const runOf = ({ run }: LiveWorkload): LiveWorkload['run'] => (run?.row.ended_at === null ? run : null)
 
 const isOver = (row: WorkloadRow): boolean =>
   row.state === 'completed' || row.state === 'failed' || row.state === 'crash_loop' || row.state === 'stopped'

@@ -48,7 +48,7 @@ export const createWorkloadWorld = () => {
       waiting = []
       for (const { work, resolve, reject } of group) {
         if (disk.is === 'fail') {
-          reject(new Error('disk full'))
+          reject(Object.assign(new Error('disk full'), { code: 'SQLITE_FULL' }))
           continue
         }
         try {
