@@ -15,11 +15,13 @@ export interface SchedulingDeps {
   trust: () => ClockTrust
   /** Which plugin a workload needs that is not there: it does not fire. */
   lacks: (spec: WorkloadSpec) => string | null
+  /** What a workload waits for before it can start; null if for nothing. */
+  waitsFor: (one: LiveWorkload) => string | null
   changed: (one: LiveWorkload) => void
 }
 
 /** Fires workloads at the instants of their schedules: each slot is claimed in the journal with the run that stands for it. */
-export const createScheduling = ({ device, timezone, clock, rows, running, trust, lacks, changed }: SchedulingDeps) => {
+export const createScheduling = ({ device, timezone, clock, rows, running, trust, lacks, waitsFor, changed }: SchedulingDeps) => {
   const isOn = (one: LiveWorkload): boolean => one.plan !== null && one.row.is_wanted === 1 && !one.isRemoved && isAwake
   let isAwake = true
 
@@ -65,11 +67,12 @@ export const createScheduling = ({ device, timezone, clock, rows, running, trust
     const what = isInRow ? inRow : onOverlap(one.spec.overlap, one.run !== null, one.queue.length)
     switch (what.kind) {
       case 'skip':
-        return skip(one, whySkipped(firing, what.reason))
+        // Without a run it is one that waits for something that is in the way.
+        return skip(one, whySkipped(firing, one.run ? what.reason : (one.blockedBy ?? what.reason)))
       case 'replace':
         for (const other of one.queue) running.tell(one, whySkipped(other, 'a later one has taken its place'))
         one.queue = [firing]
-        return running.stop(one, 'replaced')
+        return one.run ? running.stop(one, 'replaced') : next(one)
       case 'queue':
       case 'start':
         one.queue.push(firing)
@@ -88,6 +91,9 @@ export const createScheduling = ({ device, timezone, clock, rows, running, trust
 
   const next = (one: LiveWorkload): void => {
     if (one.run || !isOn(one)) return
+    if (one.queue.length === 0) return
+    const blocked = waitsFor(one)
+    if (blocked !== null) return waitFor(one, blocked)
     const firing = one.queue.shift()
     if (!firing) return
     one.row = { ...one.row, last_slot: settledTo(one) }

@@ -117,7 +117,7 @@ export const createWorkloads = (deps: WorkloadsDeps) => {
     changed,
   })
   const scheduling = createScheduling({
-    ...{ device: deps.device, timezone: deps.timezone, clock, rows, running, trust: deps.trust, changed },
+    ...{ device: deps.device, timezone: deps.timezone, clock, rows, running, trust: deps.trust, waitsFor, changed },
     lacks: (spec) => missingPlugin(spec, plugins),
   })
 
@@ -164,6 +164,11 @@ export const createWorkloads = (deps: WorkloadsDeps) => {
     return { run_mode: spec.run_mode, state: row.state, health, hasSucceeded: row.successes > 0 && row.failures === 0 }
   }
 
+  function waitsFor({ spec }: LiveWorkload): string | null {
+    if (spec.prompt !== undefined) return 'agents are not run by this version'
+    return missingPlugin(spec, plugins) ?? blockedBy(spec, dependencyOf)
+  }
+
   /** Takes the next step of a workload that has no run: starts it, or waits for what it has to wait for. */
   function proceed(one: LiveWorkload): void {
     if (one.run || one.waiting || one.isRemoved || isShuttingDown || one.row.is_wanted === 0) return
@@ -179,10 +184,7 @@ export const createWorkloads = (deps: WorkloadsDeps) => {
       })
       return
     }
-    const blocked =
-      one.spec.prompt === undefined
-        ? (missingPlugin(one.spec, plugins) ?? blockedBy(one.spec, dependencyOf))
-        : 'agents are not run by this version'
+    const blocked = waitsFor(one)
     if (blocked !== null) {
       if (one.blockedBy === blocked) return
       one.blockedBy = blocked

@@ -1,0 +1,61 @@
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { createWorkloadWorld, type WorkloadWorld } from '../harness/workload-world.ts'
+
+let world: WorkloadWorld
+beforeEach(() => {
+  world = createWorkloadWorld()
+})
+afterEach(() => world.close())
+
+test('missed: all makes up for all of them, one after the other', async () => {
+  await world.apply({ name: 'one', run_mode: 'schedule', schedule: '*/10 * * * *', missed: 'all', missed_within_seconds: 7200 })
+  await world.kill()
+  const before = world.begun.length
+  world.workloads().release()
+  await world.pass(3_600_000)
+  await world.kill()
+  for (let i = 0; i < 10; i++) {
+    if (world.begun.length === before + i + 1) {
+      world.last().start()
+      world.last().end()
+    }
+    await world.pass(1000)
+  }
+  expect(world.begun.length - before).toBe(6)
+})
+
+test('an agent with a schedule says that it is not run, and is not', async () => {
+  await world.apply({
+    name: 'one',
+    type: 'agent',
+    run_mode: 'schedule',
+    schedule: '* * * * *',
+    prompt: 'hello',
+    command: undefined,
+  })
+  await world.pass(130_000)
+  expect(world.begun).toHaveLength(0)
+  expect(await world.show('one')).toMatchObject({ state: 'registered', reason: expect.stringContaining('agents') })
+})
+
+test('a firing waits for what its workload depends on', async () => {
+  const db = { name: 'db', health: { tcp: '127.0.0.1:1', interval_seconds: 1000, start_period_seconds: 1000 } }
+  await world.apply(db, {
+    name: 'one',
+    run_mode: 'schedule',
+    schedule: '*/10 * * * *',
+    depends_on: [{ name: 'db', condition: 'started' }],
+  })
+  void world.requests().stop({ workload: 'db' })
+  await world.pass(10)
+  world.last().end()
+  await world.pass(1_300_000)
+  expect(world.begun.map(({ order }) => order.env['SKEIN_WORKLOAD'])).toEqual(['db'])
+  expect(await world.show('one')).toMatchObject({ state: 'registered', reason: 'waits for "db" to start: it is stopped' })
+  void world.requests().start({ workload: 'db' })
+  await world.pass(10)
+  world.last().start()
+  await world.pass(10)
+  expect(world.begun.map(({ order }) => order.env['SKEIN_WORKLOAD'])).toEqual(['db', 'db', 'one'])
+  expect(await world.show('one')).toMatchObject({ reason: null })
+})
