@@ -57,7 +57,7 @@ export const watchRun = ({ folder, clock, watcher, output, isSameBoot, unclaimed
   let timer: Timer | undefined
   let pauseMs = 2
   const { run, kept, view } = given
-  const members = membersFor({ run, kept, view, mono: clock.mono, isStopped: () => asked !== undefined })
+  const members = membersFor({ run, kept, view, isStopped: () => asked !== undefined })
 
   const lookAgainIn = (ms: number): void => {
     timer?.cancel()
@@ -82,11 +82,10 @@ export const watchRun = ({ folder, clock, watcher, output, isSameBoot, unclaimed
     return findingOf({ claim, isSameBoot, isShimAlive, isStarting, isLeaderAlive })
   }
 
-  /** Signals what is left of the run as far as it is due; says whether anything is left, or for how long that cannot be told. */
-  const press = (): boolean | { tooSoonMs: number } => {
+  /** Signals what is left of the run as far as it is due; says whether anything is left. */
+  const press = (): boolean => {
     if (!leader || !isSameBoot) return false
     const left = members.of(leader, isYoung())
-    if ('tooSoonMs' in left) return left
     if (left.length === 0) return false
     if (killAt === undefined) return true
     if (killAt <= clock.mono()) {
@@ -137,12 +136,7 @@ export const watchRun = ({ folder, clock, watcher, output, isSameBoot, unclaimed
     end = program
     if (program.kind !== 'not_started') {
       killAt ??= clock.mono() + graceMs
-      const left = press()
-      if (left !== false) {
-        if (left === true) pressAgain()
-        else lookAgainIn(left.tooSoonMs)
-        return
-      }
+      if (press()) return pressAgain()
     }
     if (!output.drain() || isClosed) return
     const isOutOfMemory = program.kind === 'exited' && members.wasOutOfMemory()

@@ -101,6 +101,7 @@ export const startProcessRunner = ({ folder, data, clock, log, env, pollMs = 100
   wake.resume()
   let polls = 0
   const poll = every(clock, pollMs, () => {
+    view.update()
     polls++
     for (const [i, run] of [...live.values()].entries()) if (!run.isHeard() || (i + polls) % seldom === 0) run.look()
   })

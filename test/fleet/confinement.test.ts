@@ -234,7 +234,7 @@ describe('a run with a setup', () => {
     await eventually('all four', () => run.o.split('\n').length === 5)
     const leader = await eventually('its start', () => statOf(run.pid ?? 0))
     const kept = { hasPipes: true, hasMonitor: false }
-    const asked = { run: run.run, view: openProcessView(systemClock.mono), mono: systemClock.mono, isStopped: () => false }
+    const asked = { run: run.run, view: openProcessView(systemClock.mono), isStopped: () => false }
     const wide = membersFor({ ...asked, kept: { ...kept, memoryMb: 4096 } }).usage(leader)
     const close = membersFor({ ...asked, kept: { ...kept, memoryMb: 128 } }).usage(leader)
     expect([wide?.processes, close?.processes]).toEqual([4, 4])
@@ -245,7 +245,7 @@ describe('a run with a setup', () => {
 
   test('is adopted with all that is in its cgroup', async () => {
     const path = join(world, 'pids')
-    const run = sh(`setsid sh -c 'unset SKEIN_RUN; exec env -i sh -c "echo \\$\\$ >>${path}; sleep 1000"' & wait; sleep 1000`, {})
+    const run = sh(`setsid sh -c 'unset SKEIN_RUN; exec env -i sh -c "echo \\$\\$ >>${path}; sleep 1000"' & wait; sleep 1000`, canLimit ? { processes: 50 } : {})
     const [pid = 0] = await pidsIn(path, 1)
     runner.close()
     runner = newRunner()

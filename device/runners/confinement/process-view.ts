@@ -1,63 +1,49 @@
-import { readdirSync } from 'node:fs'
-import { type ProcessStat, statOf } from '../process-table.ts'
+import { readdirSync, readFileSync } from 'node:fs'
+import { createBirths } from '../births.ts'
+import { type Identity, type ProcessStat, statOf } from '../process-table.ts'
 import { readSmall } from '../small-file.ts'
 
-export interface Seen extends ProcessStat {
-  /** The run that its environment names. */
-  run: string | undefined
-}
-
-/** All processes of the machine, looked at now and then, for all runs together. */
+/** The processes of the machine, for all runs together. */
 export interface ProcessView {
-  /** Not older than so. */
-  within(ms: number): readonly Seen[]
-  /** Looked at after an instant; or for how long it is too soon to look again. */
-  since(mono: number): readonly Seen[] | { tooSoonMs: number }
-  /** At once. */
-  now(): readonly Seen[]
+  /** Who lives and belongs to a run: by its leader's group and session, or because the environment that it was born with names the run. */
+  ofRun(leader: Identity | null, run: string): ProcessStat[]
+  /** Keeps it known who was born; to be called every few seconds. */
+  update(): void
 }
-
-/** Of its time the daemon gives at most a fifth to looking at all processes. */
-const restPerLook = 4
-const leastRestMs = 20
 
 export const openProcessView = (mono: () => number): ProcessView => {
-  let seen: readonly Seen[] = []
-  let at = Number.NEGATIVE_INFINITY
-  let tookMs = 0
-  // A program may hide its environment later, but not from whom has read it before. It is read once, because it is inherited.
-  let marks = new Map<number, { start: string; run: string | undefined }>()
-
-  const look = (): readonly Seen[] => {
-    const began = mono()
-    const kept: typeof marks = new Map()
-    const found: Seen[] = []
-    for (const name of readdirSync('/proc')) {
-      const pid = Number(name)
-      const stat = pid ? statOf(pid) : undefined
-      if (!stat?.isAlive) continue
-      const known = marks.get(pid)
-      const mark = known?.start === stat.start ? known : { start: stat.start, run: runNamedBy(pid) }
-      kept.set(pid, mark)
-      found.push({ ...stat, run: mark.run })
-    }
-    marks = kept
-    seen = found
-    at = began
-    tookMs = mono() - began
-    return seen
-  }
-
-  return {
-    within: (ms) => (mono() - at <= ms ? seen : look()),
-    since: (instant) => {
-      if (at >= instant) return seen
-      const tooSoonMs = at + Math.max(leastRestMs, tookMs * restPerLook) - mono()
-      return tooSoonMs > 0 ? { tooSoonMs } : look()
+  const births = createBirths({
+    mono,
+    lastPid: () => Number(readFileSync('/proc/loadavg', 'latin1').split(' ')[4]),
+    pids: () => readdirSync('/proc').map(Number).filter(Boolean),
+    keysOf: (pid) => {
+      const stat = statOf(pid)
+      if (!stat) return []
+      const run = runNamedBy(pid)
+      return run === undefined ? [bySession(stat.session)] : [bySession(stat.session), byRun(run)]
     },
-    now: look,
+  })
+  return {
+    ofRun: (leader, run) => {
+      births.update()
+      const marked = new Set(births.pidsOf(byRun(run)))
+      const near = leader ? [leader.pid, ...births.pidsOf(bySession(leader.pid))] : []
+      return [...new Set([...near, ...marked])].flatMap((pid) => {
+        const stat = statOf(pid)
+        const isNear = stat !== undefined && (stat.group === leader?.pid || stat.session === leader?.pid)
+        return stat?.isAlive && (isNear || marked.has(pid)) && isLater(stat, leader) ? [stat] : []
+      })
+    },
+    update: births.update,
   }
 }
 
+const bySession = (session: number): string => `session ${session}`
+const byRun = (run: string): string => `run ${run}`
+
+/** Who is older than the leader is none of its children, whatever pid or name it has. */
+const isLater = (one: Identity, leader: Identity | null): boolean => !leader || Number(one.start) >= Number(leader.start)
+
+/** A program may hide its environment later, but not from whom has read it before. */
 const runNamedBy = (pid: number): string | undefined =>
   /(?:^|\0)SKEIN_RUN=([^\0]*)\0/.exec(readSmall(`/proc/${pid}/environ`) ?? '')?.[1]

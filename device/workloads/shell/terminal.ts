@@ -5,7 +5,7 @@ import { Readable } from 'node:stream'
 import { type Clock, sleep, type Timer } from '../../../base/clock.ts'
 import { quote } from '../../runners/command-line.ts'
 import { openProcessView } from '../../runners/confinement/process-view.ts'
-import { type Identity, membersOf, type ProcessStat, send, statOf } from '../../runners/process-table.ts'
+import { type Identity, type ProcessStat, send, statOf } from '../../runners/process-table.ts'
 
 export interface TerminalOrder {
   /** A name that all of its processes carry in their environment, as SKEIN_RUN. */
@@ -96,9 +96,7 @@ export const openTerminal = (order: TerminalOrder, clock: Clock, watcher: Termin
   child.stderr?.on('data', take)
 
   const living = (): ProcessStat[] => {
-    const members = leader ? membersOf(leader) : []
-    const marked = view.now().filter((one) => one.run === order.mark && one.pid !== child.pid)
-    return [...members, ...marked.filter((one) => !members.some(({ pid }) => pid === one.pid))]
+    return view.ofRun(leader, order.mark).filter((one) => one.pid !== child.pid)
   }
   const signal = (name: NodeJS.Signals): void => {
     for (const { pid } of living()) send(pid, name)
