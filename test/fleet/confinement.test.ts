@@ -245,7 +245,10 @@ describe('a run with a setup', () => {
 
   test('is adopted with all that is in its cgroup', async () => {
     const path = join(world, 'pids')
-    const run = sh(`setsid sh -c 'unset SKEIN_RUN; exec env -i sh -c "echo \\$\\$ >>${path}; sleep 1000"' & wait; sleep 1000`, canLimit ? { processes: 50 } : {})
+    const run = sh(
+      `setsid sh -c 'unset SKEIN_RUN; exec env -i sh -c "echo \\$\\$ >>${path}; sleep 1000"' & wait; sleep 1000`,
+      canLimit ? { processes: 50 } : {},
+    )
     const [pid = 0] = await pidsIn(path, 1)
     runner.close()
     runner = newRunner()

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -42,7 +42,7 @@ const marked = (mark: string): number[] =>
 describe('a shell on a device that lets admins in', () => {
   let fleet: Installation
   beforeAll(async () => {
-    fleet = await startFleet({ SKEIN_REMOTE_SHELL: 'true' })
+    fleet = await startFleet({ SKEIN_REMOTE_SHELL: 'true', SHELL: '/bin/sh' })
   })
   afterAll(async () => {
     await fleet.close()
@@ -162,6 +162,7 @@ describe('a shell on a device that lets admins in', () => {
     })
     await fleet.api('POST', path, { session, write: base64('nohup sleep 1004 & echo ready-$((1+1))\n') })
     await readUntil(session, 'ready-2')
+    await eventually('the other one is in use', () => spawnSync('pgrep', ['-xf', 'sleep 1003']).status === 0)
     fleet.kill('device local')
     await eventually('nothing is left of it', () => marked(`SKEIN_RUN=${session}`).length === 0)
     const { code, stderr } = await waits
