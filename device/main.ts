@@ -58,7 +58,7 @@ if (process.argv[2] === 'join') {
     if (isAlone) log.info({ device: name }, 'it is of no fleet, and keeps its own workloads; join one with: skein device join')
     const token = (): string => (isAlone ? '' : (config.token ?? readFileSync(tokenFile, 'utf8').trim()))
     const plugins = await pluginsIn(config.plugins)
-    const device = await startDevice({
+    const device = await startHere({
       name,
       fleet: own?.fleet ?? config.fleet,
       folder: paths.folder,
@@ -82,6 +82,7 @@ if (process.argv[2] === 'join') {
       broken: () => process.exit(1),
       endForGood: () => end('requested'),
     })
+    log.info({ device: name, data: config.data, version }, 'device is up')
     tellParent({ kind: 'ready' })
     notify.ready(readyText(name, version, ownFolder))
     return {
@@ -100,6 +101,16 @@ async function pluginsIn(folder: string | undefined): Promise<Plugins> {
   if (folder === undefined) return noPlugins
   const { loadPlugins } = await import('../base/plugins/load.ts')
   return loadPlugins(folder)
+}
+
+/** Starts the device, unless it runs already: its journal belongs to one daemon at a time. */
+async function startHere(options: Parameters<typeof startDevice>[0]): ReturnType<typeof startDevice> {
+  try {
+    return await startDevice(options)
+  } catch (error) {
+    if (!(error instanceof Error && error.message.endsWith('another process has it'))) throw error
+    throw new ConfigFault('data', `device "${options.name}" of ${options.data} runs already; only one daemon can`)
+  }
 }
 
 /** Joins before anything else; where nobody answers yet, as when all containers start at once, it goes on trying. */

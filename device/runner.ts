@@ -66,7 +66,10 @@ export type RunEnd =
   /** The status that the shell saw: above 128 it may have been a signal. */
   | {
       kind: 'exited'
-      code: number /** The kernel has killed a process of it because its memory was at the limit. */
+      code: number
+      /** When its status was written down, by the wall clock, if this daemon was not there to hear of it. */
+      endedAt?: number
+      /** The kernel has killed a process of it because its memory was at the limit. */
       isOutOfMemory?: true
     }
   /** It was never started, and nothing of it ran: no such program, no such folder. `code` is 127 or 126, as in a shell. */

@@ -5,10 +5,8 @@ import { idPattern } from './ids.ts'
 export const noNul = (text: z.ZodString) =>
   text.refine((value) => !value.includes('\0'), { message: 'must not hold a NUL byte', params: { code: 'nul_byte' } })
 
-export const Env = z.record(
-  z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'a variable name is letters, digits and _'),
-  noNul(z.string()),
-)
+export const VariableName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'a variable name is letters, digits and _')
+export const Env = z.record(VariableName, noNul(z.string()))
 
 /** A program with its arguments, or a line for `sh -c`. */
 export const CommandWords = z.union([noNul(z.string().min(1)), z.array(noNul(z.string())).min(1)])

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { idPattern } from './ids.ts'
-import { CommandWords, Env, Folder, noNul, ScriptText } from './process.ts'
+import { CommandWords, Folder, noNul, ScriptText, VariableName } from './process.ts'
 
 /** What a workload is; by itself it only says how people think of it. Any other type is one that a plugin provides. */
 export const workloadTypes = ['agent', 'script', 'service'] as const
@@ -16,6 +16,12 @@ const maxSeconds = 366 * 24 * 3600
 const Seconds = z.number().positive().max(maxSeconds)
 const Wait = z.number().min(0).max(maxSeconds)
 const Count = (most: number) => z.number().int().min(1).max(most)
+
+/** In YAML a port is a number and a switch a truth value; in an environment all is text. */
+const WorkloadEnv = z.record(
+  VariableName,
+  z.preprocess((value) => (typeof value === 'number' || typeof value === 'boolean' ? String(value) : value), noNul(z.string())),
+)
 
 export const WorkloadName = z
   .string()
@@ -112,7 +118,7 @@ export const workloadFields = {
     .max(64 * 1024)
     .optional(),
 
-  env: Env.default({}),
+  env: WorkloadEnv.default({}),
   cwd: Folder.optional(),
   user: z
     .string()

@@ -17,6 +17,8 @@ interface Surroundings {
   script: string | null
   args: string[]
   shell: string[] | null
+  /** Limits and a sandbox that hold for the workload, and not in a terminal. */
+  confined: string[]
 }
 
 const surroundingsOf = async (io: Io, flags: LocalFlags, workload: string): Promise<Surroundings> =>
@@ -68,8 +70,10 @@ export const localRun = async (io: Io, flags: LocalFlags & { workTimeout?: numbe
 }
 
 /** Runs with our own terminal, and passes on how it ends. */
-const inTerminal = ({ env, cwd, identity }: Surroundings, words: readonly string[], timeoutSeconds: number): Promise<number> =>
+const inTerminal = (about: Surroundings, words: readonly string[], timeoutSeconds: number): Promise<number> =>
   new Promise((resolve, reject) => {
+    const { env, cwd, identity, confined } = about
+    if (confined.length > 0) process.stderr.write(`skein: here ${confined.join(', ')} of ${about.workload} do not hold\n`)
     const [program = '', ...args] = words
     // Only root can be somebody else.
     const as = identity !== null && process.getuid?.() === 0 ? identity : {}

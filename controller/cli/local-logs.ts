@@ -8,6 +8,7 @@ import { instantFlag } from './task-logs.ts'
 
 export interface LocalLogsFlags extends LocalFlags {
   follow?: boolean
+  timestamps?: boolean
   tail?: number
   after?: number
   before?: number
@@ -33,7 +34,7 @@ export const localLogs = async (io: Io, flags: LocalLogsFlags, workload: string)
     ...(flags.until === undefined ? {} : { until: instantFlag('until', flags.until, now) }),
   }
   const write = (record: LogRecord): void =>
-    flags.json && flags.follow ? io.out(`${JSON.stringify(record)}\n`) : writeRecord(io, record)
+    flags.json && flags.follow ? io.out(`${JSON.stringify(record)}\n`) : writeRecord(io, record, flags.timestamps)
   const first = { workload, after: flags.after ?? 0, limit: 10_000, ...window, ...(tail === undefined ? {} : { tail }) }
 
   if (flags.follow) {

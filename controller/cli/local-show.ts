@@ -9,22 +9,25 @@ export type LocalWorkload = WorkloadStatus & { spec: WorkloadSpec; file: string 
 /** The workloads of one device as a table. */
 export const localTable = (workloads: readonly WorkloadStatus[], io: Pick<Io, 'terminal'>, now: number): string =>
   tableOf(
-    ['WORKLOAD', 'TYPE', 'MODE', 'STATE', 'HEALTH', 'PID', 'RUNS', 'STARTED', 'NEXT', 'MEMORY', 'REASON'],
+    ['WORKLOAD', 'STATE', 'HEALTH', 'MODE', 'RUNS', 'STARTED', 'NEXT', 'PID', 'MEMORY', 'REASON'],
     workloads.map((one) => [
-      one.name,
-      one.type,
-      one.run_mode,
+      shortened(one.name),
       one.state,
       one.health ?? '-',
-      one.pid === null ? '-' : String(one.pid),
+      one.run_mode,
       String(one.run_count),
       ago(one.last_started_at, now),
       ago(one.next_at, now),
+      one.pid === null ? '-' : String(one.pid),
       one.memory_mb === null ? '-' : `${Math.round(one.memory_mb)} MB`,
       one.reason ?? '',
     ]),
     io.terminal,
   )
+
+/** In a narrow terminal the state of a workload counts more than the end of its name. */
+const shortened = (name: string): string => (name.length <= longestShown ? name : `${name.slice(0, longestShown - 1)}…`)
+const longestShown = 32
 
 /** One workload, with the last of its runs. */
 export const localDetails = (one: LocalWorkload, now: number): string => {

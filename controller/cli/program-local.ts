@@ -64,6 +64,7 @@ export const addLocalVerbs = (program: Command, io: Io, act: Act, verb: Verb): v
   own('logs', 'print the log of a workload')
     .argument('<workload>')
     .option('-f, --follow', 'go on with what comes')
+    .option('-t, --timestamps', 'put the time in front of each line')
     .option('-n, --tail <lines>', 'the last lines (default 50)', wholeFlag)
     .option('--after <number>', 'only the records behind this one, by the numbers that --json shows', wholeFlag)
     .option('--before <number>', 'only the records before this one', wholeFlag)

@@ -122,8 +122,9 @@ export const statusDetails = (status: OutputOf<'system.status'>): string => {
 }
 
 /** Writes a log record the way its program wrote it; what Skein has to say goes to stderr. */
-export const writeRecord = (io: Pick<Io, 'out' | 'err'>, record: LogRecord): void => {
-  const [, , stream, text] = record
+export const writeRecord = (io: Pick<Io, 'out' | 'err'>, record: LogRecord, hasTimes = false): void => {
+  const [, at, stream, text] = record
+  if (hasTimes) (stream === 'o' ? io.out : io.err)(`${new Date(at).toISOString()} `)
   if (typeof text === 'object' && 'dropped' in text) {
     const { lines, bytes, reason } = text.dropped
     io.err(`skein: ${lines} line${lines === 1 ? '' : 's'} (${bytes} bytes) are missing here: ${plain(reason)}\n`)

@@ -52,10 +52,12 @@ export const workloadLine = (device: string, one: WorkloadStatus): string =>
 /** What a reload has changed: a line for each kind of change that there was. */
 export const reloadLines = (diff: ReloadDiff): string => {
   const { added, removed, restarted, unchanged } = diff
+  const updated = Array.isArray(diff['updated']) ? diff['updated'].map(String) : []
   return factsOf([
     ['added', added.join(', ')],
     ['removed', removed.join(', ')],
     ['restarted', restarted.join(', ')],
+    ['taken in, not started again', updated.join(', ')],
     ['unchanged', unchanged.length === 0 ? null : unchanged.length],
   ])
 }

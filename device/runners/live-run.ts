@@ -7,7 +7,7 @@ import type { ProcessView } from './confinement/process-view.ts'
 import { type Finding, findingOf } from './findings.ts'
 import type { Output } from './output.ts'
 import { type Identity, isRunning, membersOf } from './process-table.ts'
-import { claimNotStarted, readClaim } from './run-folder.ts'
+import { claimNotStarted, readClaim, writtenAt } from './run-folder.ts'
 
 /** One run under watch. `look` is called when something may have changed; the files and the process table say what. */
 export interface LiveRun extends RunHandle {
@@ -140,8 +140,10 @@ export const watchRun = ({ folder, clock, watcher, output, isSameBoot, unclaimed
     }
     if (!output.drain() || isClosed) return
     const isOutOfMemory = program.kind === 'exited' && members.wasOutOfMemory()
+    const endedAt = program.kind === 'exited' && !given.hasShim ? writtenAt(folder) : undefined
     close()
-    watcher.ended(isOutOfMemory ? { ...program, isOutOfMemory } : program)
+    if (program.kind !== 'exited') return watcher.ended(program)
+    watcher.ended({ ...program, ...(isOutOfMemory ? { isOutOfMemory } : {}), ...(endedAt === undefined ? {} : { endedAt }) })
   }
 
   function close(): void {

@@ -1,4 +1,4 @@
-import { closeSync, constants, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs'
+import { closeSync, constants, openSync, readFileSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Identity, parseStat } from './process-table.ts'
 
@@ -61,6 +61,10 @@ export const claimNotStarted = (folder: string, code: number, reason: string): '
 }
 
 export const isLackOfRoom = (error: unknown): boolean => hasCode(error, 'ENOSPC') || hasCode(error, 'EDQUOT')
+
+/** When the last line was written into a claim, in milliseconds since 1970; undefined if there is none. */
+export const writtenAt = (folder: string): number | undefined =>
+  statSync(join(folder, 'claim'), { throwIfNoEntry: false })?.mtimeMs
 
 /** Tells the shim that everything has been read. */
 export const releaseShim = (folder: string): void => {

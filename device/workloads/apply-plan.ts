@@ -26,12 +26,18 @@ export type Planned = { ok: true; plan: ApplyPlan } | { ok: false; taken: { name
  * Decides what applying `found` changes. What was read below the roots before, and is not there any more, goes; what came from elsewhere is
  * left alone, and a name that it has is refused.
  */
-export const planApply = (rows: readonly WorkloadRow[], found: readonly FoundWorkload[], roots: readonly string[]): Planned => {
+export const planApply = (
+  rows: readonly WorkloadRow[],
+  found: readonly FoundWorkload[],
+  roots: readonly string[],
+  isThere: (file: string) => boolean,
+): Planned => {
   const isOurs = (row: WorkloadRow): boolean => row.origin === 'local' && row.file !== null && isBelow(row.file, roots)
   const byName = new Map(rows.map((row) => [row.name, row]))
   const taken = found.flatMap(({ spec, file }) => {
     const row = byName.get(spec.name)
-    if (!row || isOurs(row)) return []
+    // One whose file is gone was moved here.
+    if (!row || isOurs(row) || (row.origin === 'local' && row.file !== null && !isThere(row.file))) return []
     return [{ name: spec.name, file, by: row.origin === 'local' ? (row.file ?? 'local') : `release ${row.origin}` }]
   })
   if (taken.length > 0) return { ok: false, taken }

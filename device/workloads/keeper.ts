@@ -80,7 +80,8 @@ export const keepWorkloads = (deps: KeeperDeps) => {
   })
   const requests = createRequests({
     workloads,
-    read: (given) => readFound(given, { env: deps.env, device: { name, labels: deps.labels() }, plugins: deps.plugins.known }),
+    read: (given, isReload) =>
+      readFound(given, isReload, { env: deps.env, device: { name, labels: deps.labels() }, plugins: deps.plugins.known }),
     refuses: room.refusal,
     lacks: ({ spec, file }) =>
       runner.lacks(setupOf(spec, { fleet, device: name, folder: paths.workloads, file, output: paths.outputs })),

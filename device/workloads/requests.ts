@@ -13,7 +13,9 @@ import type { Workloads } from './workloads.ts'
 /** Workloads as files say they are; or what is wrong with the files. */
 export type ReadFiles = (
   paths: readonly string[],
-) => { ok: true; found: FoundWorkload[]; roots: string[] } | { ok: false; faults: FileFault[] }
+  /** They were applied before: one that has been removed since is empty. */
+  isReload: boolean,
+) => { ok: true; found: FoundWorkload[]; roots: string[]; gone: string[] } | { ok: false; faults: FileFault[] }
 export type FileFault = FieldFault & { file: string; line: number | null }
 
 export interface RequestsDeps {
@@ -57,8 +59,8 @@ export const createRequests = ({ workloads, read, refuses, lacks, surroundings, 
     return done
   }
 
-  const apply = async (paths: readonly string[], isDry: boolean): Promise<Outcome<ReloadDiff>> => {
-    const files = read(paths)
+  const apply = async (paths: readonly string[], isDry: boolean, isReload = false): Promise<Outcome<ReloadDiff>> => {
+    const files = read(paths, isReload)
     if (!files.ok) return refusedFiles(files.faults)
     const planned = workloads.plan(files.found, files.roots)
     if (!planned.ok)
@@ -77,10 +79,11 @@ export const createRequests = ({ workloads, read, refuses, lacks, surroundings, 
     })
     if (cannot.length > 0) return refusedFiles(cannot)
     const why = refuses()
-    if (why !== undefined) return refused('unavailable', `this device takes nothing new: ${why}`)
+    // What mends or removes something is taken all the same.
+    if (why !== undefined && plan.added.length > 0) return refused('unavailable', `this device takes nothing new: ${why}`)
     const diff = diffOf(plan, (name) => workloads.live.get(name)?.row.is_wanted === 0)
     try {
-      if (!isDry) await workloads.apply(plan, files.roots)
+      if (!isDry) await workloads.apply(plan, files.roots, files.gone)
     } catch (error) {
       if (!isFullDisk(error)) throw error
       return refused('unavailable', 'this device takes nothing new: disk_full: its journal cannot be written')
@@ -122,7 +125,7 @@ export const createRequests = ({ workloads, read, refuses, lacks, surroundings, 
           dry_run,
         ),
       ),
-    reload: (_: WorkloadRequestInput<'reload'>, isDry = false) => inTurn(() => apply(workloads.rows.sources(), isDry)),
+    reload: (_: WorkloadRequestInput<'reload'>, isDry = false) => inTurn(() => apply(workloads.rows.sources(), isDry, true)),
     delete: ({ workload }: { workload: string }) =>
       withWorkload(workload, async (one) => {
         if (one.row.origin !== 'local')

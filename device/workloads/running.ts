@@ -192,8 +192,10 @@ export const createRunning = (deps: RunningDeps) => {
   }
 
   const finish = (one: LiveWorkload, run: CurrentRun, end: RunEnd): void => {
-    const endedMono = clock.mono()
-    const endedAt = clock.now()
+    // It may have ended while no daemon was there.
+    const agoMs = end.kind === 'exited' && end.endedAt !== undefined ? Math.max(0, Math.round(clock.now() - end.endedAt)) : 0
+    const endedMono = agoMs === 0 ? clock.mono() : Math.max(clock.mono() - agoMs, run.sinceMono ?? 0)
+    const endedAt = clock.now() - (clock.mono() - endedMono)
     run.pid = null
     run.timeout?.cancel()
     void run.checks?.close()
@@ -219,6 +221,7 @@ export const createRunning = (deps: RunningDeps) => {
       })
       one.row = row
       tell(one, say)
+      tellLog(one, run)
       const goesOn = isAgain(row)
       const stored = store(one, run, goesOn ? lastingOf(run) : undefined).then(() => runner.forget(run.row.run_id))
       // What begins again at once is written together with this end.
@@ -238,6 +241,14 @@ export const createRunning = (deps: RunningDeps) => {
       else settled(one)
     }
     wrapUp()
+  }
+
+  const tellLog = (one: LiveWorkload, { row }: CurrentRun): void => {
+    const { workload, run_id: id, reason } = row
+    const facts = { workload, run: id, cause: row.cause, ended: row.state, exit_code: row.exit_code, reason, now: one.row.state }
+    if (one.row.state === 'failed' || one.row.state === 'crash_loop') log.warn(facts, 'workload is not started again')
+    else if (row.state === 'failed' || row.state === 'timed_out') log.info(facts, 'run of a workload has failed')
+    else log.debug(facts, 'run of a workload has ended')
   }
 
   /** What Skein says in the log of a workload is no reason to fail. */

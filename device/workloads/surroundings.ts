@@ -23,6 +23,17 @@ export const cwdAndWordsOf = ({ spec, place }: LiveWorkload, surroundings: Surro
     command: command ?? null,
     script: script ?? null,
     args: args ?? [],
+    confined: confinements.filter((field) => spec[field] !== undefined),
     shell: spec.module === undefined ? null : moduleShellWords(spec),
   }
 }
+
+const confinements = [
+  'sandbox',
+  'memory_limit_mb',
+  'cpu_nice',
+  'cpu_weight',
+  'cpu_limit_percent',
+  'pids_limit',
+  'open_files_limit',
+] as const

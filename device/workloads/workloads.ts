@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Chance } from '../../base/chance.ts'
 import { type Clock, every, sleep, type Timer } from '../../base/clock.ts'
@@ -62,6 +63,8 @@ export interface WorkloadsDeps {
 /** How often it is looked whether the logs still fit. */
 const shrinkMs = 1000
 const storedWithinMs = 3000
+/** By then it is known of each run of an earlier daemon whether it has ended. */
+const lookedMs = 1000
 /** How long after SIGKILL something may still be there that a shutdown waits for. */
 const unkillableMs = 5000
 
@@ -367,12 +370,13 @@ export const createWorkloads = (deps: WorkloadsDeps) => {
         [...live.values()].filter((one) => !one.isRemoved).map((one) => one.row),
         found,
         roots,
+        existsSync,
       ),
     /**
      * Makes it so; resolves when it is in the journal, and if the journal does not take it nothing has changed. What has not changed is not
      * touched. One at a time: between a plan and this nothing may be added or deleted.
      */
-    apply: async (plan: ApplyPlan, roots: readonly string[]): Promise<void> => {
+    apply: async (plan: ApplyPlan, roots: readonly string[], gone: readonly string[] = []): Promise<void> => {
       const known = (found: readonly FoundWorkload[]): { one: LiveWorkload; found: FoundWorkload }[] =>
         found.flatMap((one) => {
           const other = live.get(one.spec.name)
@@ -381,7 +385,7 @@ export const createWorkloads = (deps: WorkloadsDeps) => {
       // Of one that was deleted a moment ago the last run may not have ended: it stays the same one, or two would run at a time.
       const changing = (): { one: LiveWorkload; found: FoundWorkload }[] => known([...plan.changed, ...plan.added])
       const adding = (): FoundWorkload[] => plan.added.filter(({ spec }) => !live.has(spec.name))
-      const gone = (): LiveWorkload[] => plan.removed.flatMap((name) => live.get(name) ?? [])
+      const leaving = (): LiveWorkload[] => plan.removed.flatMap((name) => live.get(name) ?? [])
       await commits.run(() => {
         for (const { one, found } of changing()) {
           rows.put(changedRow(one, found))
@@ -390,17 +394,20 @@ export const createWorkloads = (deps: WorkloadsDeps) => {
         }
         for (const { one, found } of known(plan.relabelled)) rows.put(relabelled(one, found))
         for (const found of adding()) rows.put(newRow(found))
-        for (const one of gone()) {
+        for (const one of leaving()) {
           for (const run of stoppedFor(one, 'removed')) rows.putRun(run)
           if (!runOf(one)) rows.remove(one.row.name)
         }
-        for (const root of roots) rows.putSource(root)
+        for (const root of roots) {
+          if (gone.includes(root)) rows.dropSource(root)
+          else rows.putSource(root)
+        }
       })
       const restarting = changing()
       const added = adding().map((found) => enter(newRow(found)))
       for (const { one, found } of restarting) change(one, found)
       for (const { one, found } of known(plan.relabelled)) relabel(one, found)
-      for (const one of gone()) void remove(one)
+      for (const one of leaving()) void remove(one)
       for (const one of [...added, ...restarting.map((other) => other.one)]) scheduling.plan(one, clock.now())
       for (const name of startOrder([...live.values()].map((one) => one.spec)).order) {
         const one = live.get(name)
@@ -437,7 +444,12 @@ export const createWorkloads = (deps: WorkloadsDeps) => {
         known.add(run.run_id)
         running.resume(one, run)
       }
-      for (const one of live.values()) scheduling.plan(one, one.row.last_slot ?? one.row.applied_at)
+      for (const one of live.values()) {
+        const plan = (): void => scheduling.plan(one, one.row.last_slot ?? one.row.applied_at)
+        // Of one whose run may have ended long ago that is found out first: what is due since then does not overlap it.
+        if (one.run) once([(call) => one.settled.push(call), (call) => clock.after(lookedMs, call)], plan)
+        else plan()
+      }
       for (const name of startOrder([...live.values()].map((one) => one.spec)).order) {
         const one = live.get(name)
         if (!one) continue
@@ -488,6 +500,16 @@ const runOf = ({ run }: LiveWorkload): LiveWorkload['run'] => (run?.row.ended_at
 
 const isOver = (row: WorkloadRow): boolean =>
   row.state === 'completed' || row.state === 'failed' || row.state === 'crash_loop' || row.state === 'stopped'
+
+/** Calls once, by whichever of these comes first. */
+const once = (ways: readonly ((call: () => void) => unknown)[], call: () => void): void => {
+  let isDone = false
+  for (const way of ways)
+    way(() => {
+      if (!isDone) call()
+      isDone = true
+    })
+}
 
 /** Workloads by how many others stand between them and those that depend on nothing. */
 const levelsOf = (all: readonly LiveWorkload[]): LiveWorkload[][] => {

@@ -342,7 +342,7 @@ describe.skipIf(!hasMosquitto)('the tour of the README', () => {
   test('a workload is applied, looked at, entered and deleted', async () => {
     const { code, stdout, stderr } = await step('**Keep services running')
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
-    expect(stdout).toMatch(/^ticker +service +forever +(starting|running)/m)
+    expect(stdout).toMatch(/^ticker +(starting|running) +\S+ +forever/m)
     expect(stdout).toMatch(/^ticker in .*examples\/workloads$/m)
     expect(stdout).toMatch(/^deleted: ticker$/m)
   })

@@ -1,10 +1,13 @@
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { eventually } from '../harness/eventually.ts'
-import { isAlive } from '../harness/installation.ts'
+import { collect, isAlive, plainEnv } from '../harness/installation.ts'
 import { type LoneDevice, linesOf, startLoneDevice } from '../harness/lone-device.ts'
 
+const program = fileURLToPath(new URL('../../bin/skein', import.meta.url))
 let device: LoneDevice
 beforeEach(async () => {
   device = await startLoneDevice()
@@ -352,4 +355,61 @@ describe('limits', () => {
     await device.start()
     expect(await device.get('direct')).toMatchObject({ state: 'running', run_count: 1 })
   })
+})
+
+describe('what ended while no daemon was there', () => {
+  test('has ended when it did: its duration is true, and what was due since then fires', async () => {
+    const slow = ['sh', '-c', 'echo $SKEIN_SLOT >>"$0"; exec sleep 2', witness()]
+    device.write([{ name: 'slow', run_mode: 'schedule', schedule: '*/4 * * * * *', command: slow }])
+    await device.apply()
+    await eventually('it has fired', () => linesOf(witness()).length === 1)
+    await device.kill9()
+    const first = Date.parse(linesOf(witness())[0] ?? '')
+    // Its run is over, and the next firing was due.
+    await eventually('the next firing is past', () => Date.now() > first + 5500)
+    await device.start()
+    await eventually('it fires for what was due', () => linesOf(witness()).length >= 2)
+    expect(Date.parse(linesOf(witness())[1] ?? '')).toBe(first + 4000)
+    const { runs } = await device.get('slow')
+    expect(runs.at(-1)?.duration_seconds).toBeLessThan(3.5)
+  })
+})
+
+describe('files that go or move', () => {
+  const sleeper = (name: string): string => `name: ${name}\ntype: service\nrun_mode: forever\ncommand: exec sleep 1000\n`
+
+  test('one that is removed is empty to a reload, and is not asked for again', async () => {
+    const [a, b] = [join(device.root, 'a.yaml'), join(device.root, 'b.yaml')]
+    writeFileSync(a, sleeper('a'))
+    writeFileSync(b, sleeper('b'))
+    await device.ask('apply', { paths: [a, b] })
+    rmSync(a)
+    expect(await device.ask('reload')).toMatchObject({ added: [], removed: ['a'], unchanged: ['b'] })
+    expect(await device.ask('reload')).toMatchObject({ added: [], removed: [], unchanged: ['b'] })
+    renameSync(b, a)
+    expect(await device.ask('apply', { paths: [a] })).toMatchObject({ updated: ['b'], restarted: [], removed: [] })
+    expect(await device.get('b')).toMatchObject({ run_count: 1 })
+  })
+})
+
+test('a data folder may be named relative to where the daemon starts, and a second daemon is refused', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'skein-relative-'))
+  const run = (...args: string[]) =>
+    collect(
+      '/bin/sh',
+      ['-c', 'cd "$1"; shift; exec "$@"', 'sh', folder, process.execPath, program, ...args, '--data', 'here'],
+      plainEnv(),
+    )
+  const daemon = run('device')
+  try {
+    writeFileSync(join(folder, 'one.yaml'), 'name: one\ntype: service\nrun_mode: forever\ncommand: exec sleep 1000\n')
+    await eventually('it is applied', async () => (await run('local', 'apply', 'one.yaml')).code === 0)
+    await eventually('it runs', async () => /^one +running/m.test((await run('local', 'list')).stdout))
+    const second = await run('device')
+    expect([second.code, second.stderr]).toEqual([78, expect.stringContaining('runs already')])
+  } finally {
+    await run('local', 'shutdown')
+    expect((await daemon).code).toBe(79)
+    rmSync(folder, { recursive: true, force: true })
+  }
 })

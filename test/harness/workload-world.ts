@@ -133,6 +133,7 @@ export const createWorkloadWorld = () => {
   const read: ReadFiles = () => ({
     ok: true,
     roots: [root],
+    gone: [],
     found: files.map((one) => ({
       spec: WorkloadSpec.parse({ type: 'service', run_mode: 'forever', command: ['true'], ...(one as object) }), // a test writes objects
       file: join(root, 'all.yaml'),

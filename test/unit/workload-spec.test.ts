@@ -194,7 +194,8 @@ describe('readWorkload()', () => {
     ])
     const quotes = (value: unknown) => `must be text: write it in quotes, as in "${value}"`
     expect(faultsIn({ version: 1.5 })).toMatchObject([{ field: 'version', message: quotes(1.5) }])
-    expect(faultsIn({ env: { PORT: 80 } })).toMatchObject([{ field: 'env.PORT', message: quotes(80) }])
+    expect(faultsIn({ env: { PORT: 80, DEBUG: true } })).toEqual([])
+    expect(faultsIn({ env: { PORT: [80] } })).toMatchObject([{ field: 'env.PORT' }])
     expect(faultsIn({ command: ['sleep', 5] })).toMatchObject([{ field: 'command.1', message: quotes(5) }])
     expect(faultsIn({ files: [{ path: 'a', content: '', mode: 644 }] })).toMatchObject([
       { field: 'files.0.mode', message: quotes(644) },
