@@ -1,9 +1,7 @@
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 
-/** Where everything lies below the data folder: absolute, since programs run in other folders. */
-export const pathsIn = (given: string) => pathsBelow(resolve(given))
-
-const pathsBelow = (data: string) => ({
+/** Where everything lies below the data folder. */
+export const pathsIn = (data: string) => ({
   data,
   adminToken: join(data, 'admin.token'),
   endpoints: join(data, 'endpoints.json'),

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { setFlagsFromString } from 'node:v8'
 import { sleep, systemClock } from '../base/clock.ts'
@@ -36,7 +36,8 @@ if (process.argv[2] === 'join') {
   void runPart('device', async (config, log, end) => {
     const notify = startNotify({ env: { ...process.env }, pid: process.pid, clock: systemClock, log })
     for (const name of notifyVariables) delete process.env[name]
-    const all = pathsIn(config.data)
+    // Programs run in folders of their own, from which a relative path leads elsewhere.
+    const all = pathsIn(resolve(config.data))
     const joins = config.join_token !== undefined || config.join_token_file !== undefined
     const known = readMembership(all.membership)
     const name = config.name ?? known?.device ?? (joins ? nameOfHost() : 'local')
@@ -62,7 +63,7 @@ if (process.argv[2] === 'join') {
       name,
       fleet: own?.fleet ?? config.fleet,
       folder: paths.folder,
-      data: config.data,
+      data: all.data,
       url: isAlone ? undefined : (config.url ?? own?.url ?? 'mqtt://127.0.0.1:1883'),
       password: () => passwordFor(config.login, token()),
       token,

@@ -63,8 +63,10 @@ export const claimNotStarted = (folder: string, code: number, reason: string): '
 export const isLackOfRoom = (error: unknown): boolean => hasCode(error, 'ENOSPC') || hasCode(error, 'EDQUOT')
 
 /** When the last line was written into a claim, in milliseconds since 1970; undefined if there is none. */
-export const writtenAt = (folder: string): number | undefined =>
-  statSync(join(folder, 'claim'), { throwIfNoEntry: false })?.mtimeMs
+export const writtenAt = (folder: string): number | undefined => {
+  const stat = statSync(join(folder, 'claim'), { throwIfNoEntry: false })
+  return stat && Math.round(stat.mtimeMs)
+}
 
 /** Tells the shim that everything has been read. */
 export const releaseShim = (folder: string): void => {

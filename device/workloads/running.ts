@@ -193,7 +193,7 @@ export const createRunning = (deps: RunningDeps) => {
 
   const finish = (one: LiveWorkload, run: CurrentRun, end: RunEnd): void => {
     // It may have ended while no daemon was there.
-    const agoMs = end.kind === 'exited' && end.endedAt !== undefined ? Math.max(0, Math.round(clock.now() - end.endedAt)) : 0
+    const agoMs = end.kind === 'exited' && end.endedAt !== undefined ? Math.max(0, clock.now() - end.endedAt) : 0
     const endedMono = agoMs === 0 ? clock.mono() : Math.max(clock.mono() - agoMs, run.sinceMono ?? 0)
     const endedAt = clock.now() - (clock.mono() - endedMono)
     run.pid = null

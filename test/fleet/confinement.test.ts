@@ -107,7 +107,14 @@ const start = (payload: ProcessPayload, setup?: RunSetup): Watched => {
   return watch(run, (watcher) => runner.start(order, watcher))
 }
 const sh = (command: string, setup?: RunSetup): Watched => start({ command }, setup)
-const endOf = (run: Watched): Promise<RunEnd> => eventually(`the end of ${run.run}, which wrote ${run.e}`, () => run.end)
+/** How a run has ended, without when: that is only told of what was adopted. */
+const endOf = (run: Watched): Promise<RunEnd> =>
+  eventually(`the end of ${run.run}, which wrote ${run.e}`, () => run.end).then(withoutTime)
+const withoutTime = (end: RunEnd): RunEnd => {
+  if (end.kind !== 'exited') return end
+  const { endedAt: _, ...rest } = end
+  return rest
+}
 const isAlive = (pid: number): boolean => statOf(pid)?.isAlive === true
 const textOf = (path: string): string => (existsSync(path) ? readFileSync(path, 'utf8') : '')
 const pidsIn = (path: string, count: number): Promise<number[]> =>

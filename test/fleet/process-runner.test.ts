@@ -98,7 +98,13 @@ const keep = (run: Watched): Watched => {
   return run
 }
 
-const endOf = (run: Watched): Promise<RunEnd> => eventually(`the end of ${run.run}`, () => run.end)
+/** How a run has ended, without when: that is only told of what was adopted. */
+const endOf = (run: Watched): Promise<RunEnd> => eventually(`the end of ${run.run}`, () => run.end).then(withoutTime)
+const withoutTime = (end: RunEnd): RunEnd => {
+  if (end.kind !== 'exited') return end
+  const { endedAt: _, ...rest } = end
+  return rest
+}
 const pidOf = (run: Watched): Promise<number> => eventually(`the start of ${run.run}`, () => run.pid)
 const line = (command: string): ProcessPayload => ({ command })
 const isAlive = (pid: number): boolean => statOf(pid)?.isAlive === true

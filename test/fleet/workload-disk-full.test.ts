@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import { eventually } from '../harness/eventually.ts'
@@ -72,8 +73,11 @@ const askFor = async (device: LoneDevice, ms: number, meanwhile: () => void): Pr
 }
 
 const isRefused = async (device: LoneDevice): Promise<boolean> => {
+  // What changes or removes something is taken all the same: it may be what makes room.
+  const another = join(device.root, 'another.yaml')
+  writeFileSync(another, 'name: another\ntype: service\nrun_mode: forever\ncommand: "true"\n')
   try {
-    await device.ask('apply', { paths: [device.folder], dry_run: true })
+    await device.ask('apply', { paths: [another], dry_run: true })
     return false
   } catch (error) {
     expect(error).toMatchObject({ code: 'unavailable', message: expect.stringContaining('disk_full') })
