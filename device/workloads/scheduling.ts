@@ -43,9 +43,13 @@ export const createScheduling = ({ device, timezone, clock, rows, running, trust
     if (one.blockedBy?.startsWith('schedules wait')) waitFor(one, null)
     const now = clock.now()
     const due = dueSlots({ plan: one.plan, decidedTo: one.decidedTo, now, claimed: (slot) => rows.isClaimed(one.row.name, slot) })
+    // One by one: whoever stores how far it is decided must not store it for those behind, which a dead daemon would have lost.
+    for (const firing of due.fire) {
+      one.decidedTo = firing.slot
+      fire(one, firing)
+    }
     one.decidedTo = due.decidedTo
     if (due.skipped) skip(one, due.skipped.reason)
-    for (const firing of due.fire) fire(one, firing)
     const nextAt = due.next?.at ?? null
     if (nextAt !== one.nextAt) {
       one.nextAt = nextAt

@@ -59,3 +59,28 @@ test('a firing waits for what its workload depends on', async () => {
   expect(world.begun.map(({ order }) => order.env['SKEIN_WORKLOAD'])).toEqual(['db', 'db', 'one'])
   expect(await world.show('one')).toMatchObject({ reason: null })
 })
+
+test.each([
+  ['missed ones', { missed: 'all', missed_within_seconds: 7200 }, 3_600_000],
+  ['those in time', { overlap: 'queue', schedule: '*/10 * * * * *' }, 45_000],
+])('of several firings that are due at once none is lost when the daemon dies behind the first: %s', async (_, more, downMs) => {
+  await world.apply({ name: 'one', run_mode: 'schedule', schedule: '*/10 * * * *', ...more })
+  const slots = () => world.begun.map(({ order }) => order.env['SKEIN_SLOT'])
+  world.workloads().release()
+  await world.pass(downMs)
+  await world.kill()
+  expect(slots()).toHaveLength(1)
+  world.last().start()
+  await world.pass(10)
+  await world.kill()
+  for (let i = 0; i < 10; i++) {
+    if (world.begun.length !== i + 1) break
+    if (i > 0) world.last().start()
+    world.last().end()
+    await world.pass(10)
+  }
+  const times = slots().map((slot) => Date.parse(slot ?? ''))
+  const stepMs = downMs === 45_000 ? 10_000 : 600_000
+  expect(times.length).toBe(Math.floor(downMs / stepMs))
+  expect(times.slice(1).map((at, i) => at - (times[i] ?? 0))).toEqual(times.slice(1).map(() => stepMs))
+})
