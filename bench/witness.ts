@@ -1,5 +1,6 @@
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { executable } from '../device/runners/new-session.ts'
 import { Missing } from './part.ts'
 
 /** When a service was started, on the monotonic clock, and as which process. */
@@ -10,6 +11,9 @@ export interface Start {
 
 const recordBytes = 24
 
+/** The number of the machine in the header of an executable. */
+const x64 = 62
+
 /**
  * The service whose starts are timed: `witness FILE` appends the time of CLOCK_MONOTONIC and its pid to the file, and then waits for ever.
  * It is 81 bytes of code without a library: `sh -c 'date +%s%N'` takes 2 to 7 ms from its exec to the time that it tells, this one 0.2,
@@ -19,7 +23,7 @@ export const writeWitness = (folder: string): string => {
   if (process.arch !== 'x64')
     throw new Missing(`the service whose starts are timed is a program for x64, not for ${process.arch}`)
   const path = join(folder, 'witness')
-  writeFileSync(path, executable(), { mode: 0o755 })
+  writeFileSync(path, executable({ number: x64, code }), { mode: 0o755 })
   return path
 }
 
@@ -53,28 +57,3 @@ const code = Buffer.from(
     .replaceAll(' ', ''),
   'hex',
 )
-
-/** The smallest ELF file that holds the code: a header, one segment, nothing else. */
-const executable = (): Buffer => {
-  const headers = 64 + 56
-  const base = 0x400000
-  const file = Buffer.alloc(headers + code.length)
-  file.set([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1])
-  file.writeUInt16LE(2, 16) // executable
-  file.writeUInt16LE(62, 18) // x86-64
-  file.writeUInt32LE(1, 20)
-  file.writeBigUInt64LE(BigInt(base + headers), 24) // where it begins
-  file.writeBigUInt64LE(64n, 32) // the segments
-  file.writeUInt16LE(64, 52)
-  file.writeUInt16LE(56, 54)
-  file.writeUInt16LE(1, 56)
-  file.writeUInt32LE(1, 64) // one to load,
-  file.writeUInt32LE(5, 68) // readable and executable
-  file.writeBigUInt64LE(BigInt(base), 80)
-  file.writeBigUInt64LE(BigInt(base), 88)
-  file.writeBigUInt64LE(BigInt(file.length), 96)
-  file.writeBigUInt64LE(BigInt(file.length), 104)
-  file.writeBigUInt64LE(0x1000n, 112)
-  file.set(code, headers)
-  return file
-}

@@ -3,17 +3,12 @@ import type { WorkloadLogPage } from '../../schemas/workload-requests.ts'
 import { exitCodes, usageFailure } from './exit.ts'
 import { type Io, printJson } from './io.ts'
 import { askLocal, deviceOf, followLocal, type LocalFlags } from './local-door.ts'
+import { type LogPart, spanOf } from './log-part.ts'
 import { writeRecord } from './show.ts'
-import { instantFlag } from './task-logs.ts'
 
-export interface LocalLogsFlags extends LocalFlags {
+export interface LocalLogsFlags extends LocalFlags, LogPart {
   follow?: boolean
   timestamps?: boolean
-  tail?: number
-  after?: number
-  before?: number
-  since?: string
-  until?: string
 }
 
 /** So many lines are shown if nothing is said. */
@@ -25,17 +20,12 @@ export const localLogs = async (io: Io, flags: LocalLogsFlags, workload: string)
     throw usageFailure('--tail: must be at most 10000; --after 0 shows all of a log')
   const device = deviceOf(flags, io.env)
   const timeoutMs = (flags.timeout ?? 10) * 1000
-  const now = io.clock.now()
   const isPart = flags.after !== undefined || flags.before !== undefined || flags.since !== undefined || flags.until !== undefined
   const tail = flags.tail ?? (isPart ? undefined : usualLines)
-  const window = {
-    ...(flags.before === undefined ? {} : { before: flags.before }),
-    ...(flags.since === undefined ? {} : { since: instantFlag('since', flags.since, now) }),
-    ...(flags.until === undefined ? {} : { until: instantFlag('until', flags.until, now) }),
-  }
+  const span = spanOf(flags, io.clock.now())
   const write = (record: LogRecord): void =>
     flags.json && flags.follow ? io.out(`${JSON.stringify(record)}\n`) : writeRecord(io, record, flags.timestamps)
-  const first = { workload, after: flags.after ?? 0, limit: 10_000, ...window, ...(tail === undefined ? {} : { tail }) }
+  const first = { workload, after: flags.after ?? 0, limit: 10_000, ...span, ...(tail === undefined ? {} : { tail }) }
 
   if (flags.follow) {
     if (flags.before !== undefined || flags.until !== undefined)

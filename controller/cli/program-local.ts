@@ -1,8 +1,9 @@
 import type { Command } from 'commander'
-import { flagsOf, limitFlag, runFlagsOf, secondsFlag, wholeFlag, withGlobals } from './flags.ts'
+import { flagsOf, limitFlag, runFlagsOf, secondsFlag, withGlobals } from './flags.ts'
 import type { Io } from './io.ts'
 import type { LocalFlags } from './local-door.ts'
 import type { LocalLogsFlags } from './local-logs.ts'
+import { withLogPart } from './log-part.ts'
 
 type Act = (code: Promise<number>) => Promise<void>
 type Verb = (parent: Command, usage: string, about: string) => Command
@@ -61,15 +62,10 @@ export const addLocalVerbs = (program: Command, io: Io, act: Act, verb: Verb): v
     .action((name: string, _options, command: Command) =>
       act(load().then((one) => one.localHistory(io, localFlags<{ limit?: number }>(command), name))),
     )
-  own('logs', 'print the log of a workload')
+  withLogPart(own('logs', 'print the log of a workload'), 'the last lines (default 50)')
     .argument('<workload>')
     .option('-f, --follow', 'go on with what comes')
     .option('-t, --timestamps', 'put the time in front of each line')
-    .option('-n, --tail <lines>', 'the last lines (default 50)', wholeFlag)
-    .option('--after <number>', 'only the records behind this one, by the numbers that --json shows', wholeFlag)
-    .option('--before <number>', 'only the records before this one', wholeFlag)
-    .option('--since <time>', 'only from then on: ISO 8601, or an age such as 10m')
-    .option('--until <time>', 'only up to then')
     .action((name: string, _options, command: Command) =>
       act(import('./local-logs.ts').then((one) => one.localLogs(io, localFlags<LocalLogsFlags>(command), name))),
     )

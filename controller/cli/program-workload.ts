@@ -2,6 +2,7 @@ import { type Command, InvalidArgumentError } from 'commander'
 import type { InputOf } from '../../schemas/operations.ts'
 import { flagsOf, limitFlag, pairFlag, runFlagsOf, wholeFlag, withGlobals } from './flags.ts'
 import type { GlobalFlags, Io } from './io.ts'
+import { withLogPart } from './log-part.ts'
 import type { WorkloadLogsFlags } from './workload-logs.ts'
 
 type Act = (code: Promise<number>) => Promise<void>
@@ -67,15 +68,13 @@ export const addWorkloadVerbs = (program: Command, io: Io, act: Act, verb: Verb)
     .action((name: string, _options, command: Command) =>
       act(load().then((one) => one.showHistory(io, { ...withDevice(command), ...command.opts<{ limit?: number }>() }, name))),
     )
-  verb(workload, 'logs', 'print the last lines of a workload, or a part of its log, as its device has it')
+  withLogPart(
+    verb(workload, 'logs', 'print the last lines of a workload, or a part of its log, as its device has it'),
+    'only the last lines (default 50)',
+  )
     .argument('<workload>')
     .option('--device <name>', onDevice)
     .option('-f, --follow', 'go on with what comes, until Ctrl-C')
-    .option('-n, --tail <lines>', 'only the last lines (default 50)', wholeFlag)
-    .option('--after <number>', 'only the records behind this one, by the numbers that --json shows; 0 for all', wholeFlag)
-    .option('--before <number>', 'only the records before this one', wholeFlag)
-    .option('--since <time>', 'only from then on: ISO 8601, or an age such as 10m')
-    .option('--until <time>', 'only up to then')
     .action((name: string, _options, command: Command) =>
       act(import('./workload-logs.ts').then((one) => one.showWorkloadLogs(io, logsFlagsOf(command), name))),
     )

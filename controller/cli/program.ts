@@ -5,6 +5,7 @@ import type { BackupFlags, RestoreFlags } from './backup.ts'
 import type { BrokerConfigFlags } from './broker-config/broker-config.ts'
 import { ageFlag, flagsOf, limitFlag, pairFlag, runFlagsOf, secondsFlag, severalFlag, wholeFlag, withGlobals } from './flags.ts'
 import type { GlobalFlags, Io } from './io.ts'
+import { type LogPart, withLogPart } from './log-part.ts'
 import { addDeviceVerbs } from './program-devices.ts'
 import { addLocalVerbs } from './program-local.ts'
 import { addTrustVerbs } from './program-trust.ts'
@@ -85,15 +86,10 @@ export const programOf = (io: Io, act: Act): Command => {
     .action((ids: string[], _options, command: Command) =>
       act(import('./task-wait.ts').then((one) => one.waitForTasks(io, flagsOf(command), ids))),
     )
-  verb(task, 'logs', 'print the output of a task')
+  withLogPart(verb(task, 'logs', 'print the output of a task'), 'only the last lines')
     .argument('<task>')
     .option('-f, --follow', 'go on until the task has ended')
     .option('--run <run>', 'of this run instead of the last')
-    .option('--after <number>', 'only the records behind this one, by the numbers that --json shows', wholeFlag)
-    .option('--before <number>', 'only the records before this one', wholeFlag)
-    .option('--tail <lines>', 'only the last lines', wholeFlag)
-    .option('--since <time>', 'only from then on: ISO 8601, or an age such as 10m')
-    .option('--until <time>', 'only up to then')
     .action((id: string, _options, command: Command) =>
       act(import('./task-logs.ts').then((one) => one.showLogs(io, logsFlagsOf(command), id))),
     )
@@ -233,5 +229,5 @@ const filtersOf = (command: Command, fields: readonly string[]): Record<string, 
 const listFlagsOf = (command: Command): ListFlags => ({ ...flagsOf(command), ...command.opts<Pick<ListFlags, 'limit'>>() })
 const logsFlagsOf = (command: Command): LogsFlags => ({
   ...flagsOf(command),
-  ...command.opts<Pick<LogsFlags, 'follow' | 'run' | 'after' | 'before' | 'tail' | 'since' | 'until'>>(),
+  ...command.opts<Pick<LogsFlags, 'follow' | 'run' | keyof LogPart>>(),
 })

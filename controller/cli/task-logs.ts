@@ -3,17 +3,13 @@ import type { LogRecord } from '../../schemas/log.ts'
 import { filterOf } from '../../schemas/topics.ts'
 import { CliFailure, exitCodes } from './exit.ts'
 import { type GlobalFlags, type Io, printJson } from './io.ts'
+import { type LogPart, spanOf } from './log-part.ts'
 import { writeRecord } from './show.ts'
 import { askFor, withClient } from './with-client.ts'
 
-export interface LogsFlags extends GlobalFlags {
+export interface LogsFlags extends GlobalFlags, LogPart {
   follow?: boolean
   run?: string
-  after?: number
-  before?: number
-  tail?: number
-  since?: string
-  until?: string
 }
 
 /** The flags that ask for a part of a log. */
@@ -51,11 +47,7 @@ export const showLogs = async (io: Io, flags: LogsFlags, taskId: string): Promis
       return exitCodes.done
     }
     const all: LogRecord[] = []
-    const window = {
-      ...(flags.before === undefined ? {} : { before: flags.before }),
-      ...(flags.since === undefined ? {} : { since: instantFlag('since', flags.since, io.clock.now()) }),
-      ...(flags.until === undefined ? {} : { until: instantFlag('until', flags.until, io.clock.now()) }),
-    }
+    const span = spanOf(flags, io.clock.now())
     const from = flags.after ?? 0
     let after = from
     let run = flags.run
@@ -65,7 +57,7 @@ export const showLogs = async (io: Io, flags: LogsFlags, taskId: string): Promis
         task_id: taskId,
         after,
         limit: 10_000,
-        ...window,
+        ...span,
         // What follows the first page follows its last record.
         ...(flags.tail === undefined || after > from ? {} : { tail: flags.tail }),
         ...(run === undefined ? {} : { run }),
@@ -85,14 +77,4 @@ export const showLogs = async (io: Io, flags: LogsFlags, taskId: string): Promis
     if (flags.json) printJson(io, all)
     return exitCodes.done
   })
-}
-
-/** An instant, or how long ago: `10m`. */
-export const instantFlag = (name: string, text: string, now: number): string => {
-  const [, count, unit = ''] = /^(\d{1,9})(d|h|min|m|s)$/.exec(text) ?? []
-  const seconds = { d: 86_400, h: 3600, min: 60, m: 60, s: 1 }[unit]
-  const at = count !== undefined && seconds !== undefined ? now - Number(count) * seconds * 1000 : Date.parse(text)
-  if (Number.isNaN(at))
-    throw new CliFailure(exitCodes.usage, 'invalid', `--${name}: "${text}" is no time; it is like 2030-01-31T12:00:00Z, or 10m`)
-  return new Date(at).toISOString()
 }

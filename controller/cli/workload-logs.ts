@@ -1,18 +1,13 @@
 import type { LogRecord } from '../../schemas/log.ts'
 import { exitCodes, usageFailure } from './exit.ts'
 import { type Io, printJson } from './io.ts'
+import { type LogPart, spanOf } from './log-part.ts'
 import { writeRecord } from './show.ts'
-import { instantFlag } from './task-logs.ts'
 import { askFor, withClient } from './with-client.ts'
 import { answerSecondsOf, deviceOf, type OfDevice, patient } from './workload-device.ts'
 
-export interface WorkloadLogsFlags extends OfDevice {
+export interface WorkloadLogsFlags extends OfDevice, LogPart {
   follow?: boolean
-  tail?: number
-  after?: number
-  before?: number
-  since?: string
-  until?: string
 }
 
 /** So many lines are shown if nothing is said. */
@@ -42,11 +37,7 @@ export const showWorkloadLogs = async (io: Io, flags: WorkloadLogsFlags, workloa
       return exitCodes.done
     }
     const all: LogRecord[] = []
-    const window = {
-      ...(flags.before === undefined ? {} : { before: flags.before }),
-      ...(flags.since === undefined ? {} : { since: instantFlag('since', flags.since, io.clock.now()) }),
-      ...(flags.until === undefined ? {} : { until: instantFlag('until', flags.until, io.clock.now()) }),
-    }
+    const span = spanOf(flags, io.clock.now())
     const from = flags.after ?? 0
     for (let after = from; ; ) {
       // What follows the first page follows its last record.
@@ -54,7 +45,7 @@ export const showWorkloadLogs = async (io: Io, flags: WorkloadLogsFlags, workloa
       const page = await askFor(client, 'workload.logs', {
         ...{ device, workload, after, limit: 10_000 },
         timeout_seconds: answerSeconds,
-        ...window,
+        ...span,
         ...first,
       })
       for (const record of page.records) if (!flags.json) writeRecord(io, record)

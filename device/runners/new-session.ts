@@ -44,7 +44,7 @@ const tryOwn = (folder: string, log: Log): string | null => {
   return null
 }
 
-interface Machine {
+export interface Machine {
   /** Its number in the header of an executable. */
   number: number
   code: Uint8Array
@@ -84,7 +84,7 @@ const machines: Partial<Record<NodeJS.Architecture, Machine>> = {
 }
 
 /** The smallest ELF file that holds the code: a header, one segment, nothing else. */
-const executable = ({ number, code }: Machine): Buffer => {
+export const executable = ({ number, code }: Machine): Buffer => {
   const headers = 64 + 56
   const base = 0x400000
   const file = Buffer.alloc(headers + code.length)

@@ -57,19 +57,15 @@ const workloads = (witness: string) => [
   },
 ]
 
-/** Asks all the time, and says how long the slowest answer took. */
-const askFor = async (device: LoneDevice, ms: number, meanwhile: () => void): Promise<number> => {
-  let slowest = 0
+/** Asks all the time: every question is answered, or the client gives up and throws. */
+const askFor = async (device: LoneDevice, ms: number, meanwhile: () => void): Promise<void> => {
   for (const until = performance.now() + ms; performance.now() < until; ) {
     meanwhile()
-    const askedAt = performance.now()
     expect((await device.ask('list')).workloads.length).toBeGreaterThan(2)
     await device.ask('status')
     await device.get('crasher')
-    slowest = Math.max(slowest, performance.now() - askedAt)
     await pause(20)
   }
-  return slowest
 }
 
 const isRefused = async (device: LoneDevice): Promise<boolean> => {
@@ -92,7 +88,7 @@ const startsAnew = async (device: LoneDevice, fill: () => void): Promise<void> =
   fill()
   await device.start()
   expect(await device.get('steady')).toMatchObject({ state: 'running', pid })
-  expect(await askFor(device, 1500, fill), 'it answers soon').toBeLessThan(1500)
+  await askFor(device, 1500, fill)
 }
 
 const goesOn = (file: string, withinMs = 10_000): Promise<unknown> => {
@@ -126,8 +122,7 @@ describe.skipIf(!canMount())('workloads on a disk of 8 MB', () => {
     )
     const { runs } = await device.get('crasher', 1000)
     // Whatever the device makes room of is taken again at once.
-    const slowest = await askFor(device, 3000, disk.fill)
-    expect(slowest, 'it answers soon').toBeLessThan(1500)
+    await askFor(device, 3000, disk.fill)
     expect(await isRefused(device)).toBe(true)
     expect(await device.ask('status')).toMatchObject({ takes_nothing_new: expect.stringContaining('disk_full') })
     await goesOn(`${witness}.steady`)
@@ -180,8 +175,7 @@ describe.skipIf(!canMount())('workloads on a disk of 8 MB', () => {
       ['steady', 'crasher', 'tick'].every((name) => linesOf(`${witness}.${name}`).length > 1),
     )
     const { runs } = await device.get('crasher', 1000)
-    const slowest = await askFor(device, 2500, disk.fillFiles)
-    expect(slowest, 'it answers soon').toBeLessThan(1500)
+    await askFor(device, 2500, disk.fillFiles)
     expect(await isRefused(device)).toBe(true)
     await goesOn(`${witness}.steady`)
     await startsAnew(device, disk.fillFiles)
