@@ -19,6 +19,8 @@ import { createSimSegments } from '../simulation/sim-segments.ts'
 export interface Played {
   order: StartOrder
   stops: number
+  /** What it uses, if that can be seen: the daemon's own watch goes by it. */
+  memoryMb: number | null
   start(): void
   write(text: string): void
   end(end?: RunEnd): void
@@ -69,6 +71,7 @@ export const createWorkloadWorld = () => {
     const play = (order: StartOrder, watcher: RunWatcher): Played => ({
       order,
       stops: 0,
+      memoryMb: null,
       start: () => watcher.started(4711),
       write: (text) => watcher.output('o', Buffer.from(text)),
       end: (end = { kind: 'exited', code: 0 }) => {
@@ -80,7 +83,7 @@ export const createWorkloadWorld = () => {
       stop: () => {
         one.stops++
       },
-      usage: () => null,
+      usage: () => (one.memoryMb === null ? null : { memoryBytes: one.memoryMb * 1024 * 1024, processes: 1 }),
       pause: () => {},
       resume: () => {},
       release: () => {},
