@@ -6,6 +6,7 @@ import type { RunChange, RunOrder } from '../schemas/exchange.ts'
 import first from './migrations/001.sql'
 import spool from './migrations/002.sql'
 import workloads from './migrations/003.sql'
+import retries from './migrations/004.sql'
 
 export type StopReason = 'cancelled' | 'timed_out' | 'given_up' | 'superseded' | 'shutdown'
 
@@ -49,6 +50,7 @@ export const journalMigrations = [
   { number: 1, sql: first },
   { number: 2, sql: spool },
   { number: 3, sql: workloads },
+  { number: 4, sql: retries },
 ]
 
 export const openJournal = (file: string) => createJournal(openDatabase(file, journalMigrations, { exclusive: true }))

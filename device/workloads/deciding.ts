@@ -12,7 +12,10 @@ export interface EndedRun {
   /** The machine was started anew meanwhile: that is nobody's failure. */
   isRebooted: boolean
   isShuttingDown: boolean
+  /** When it ended: by the wall clock, and by the monotonic one of this boot. */
   now: number
+  mono: number
+  boot: string
   /** In [0, 1). */
   chance: number
 }
@@ -64,7 +67,14 @@ export const decideNext = (ended: EndedRun): { row: WorkloadRow; say: string } =
   switch (next.kind) {
     case 'restart':
       return becomes(
-        { ...counts, state: 'backoff', reason: run.reason ?? 'exited with 0', retry_at: Math.round(now + next.afterMs) },
+        {
+          ...{ ...counts, state: 'backoff', reason: run.reason ?? 'exited with 0' },
+          ...{
+            retry_at: Math.round(now + next.afterMs),
+            retry_mono: Math.round(ended.mono + next.afterMs),
+            retry_boot: ended.boot,
+          },
+        },
         `${how}; starting again in ${seconds(next.afterMs)}`,
       )
     case 'wait':

@@ -7,6 +7,7 @@ import { isLackOfRoom } from '../runners/run-folder.ts'
 import { decideNext } from './deciding.ts'
 import type { CurrentRun, LiveWorkload } from './live-workload.ts'
 import { outcomeOf, reasonOf } from './outcome.ts'
+import { retryInMs } from './retry.ts'
 import { prepareFolder, startOrderOf } from './start-order.ts'
 import type { RunCause, WorkloadRow, WorkloadRows, WorkloadRunRow, WorkloadStopReason } from './workload-rows.ts'
 
@@ -193,8 +194,7 @@ export const createRunning = (deps: RunningDeps) => {
 
   const finish = (one: LiveWorkload, run: CurrentRun, end: RunEnd): void => {
     // It may have ended while no daemon was there.
-    const agoMs = end.kind === 'exited' && end.endedAt !== undefined ? Math.max(0, clock.now() - end.endedAt) : 0
-    const endedMono = agoMs === 0 ? clock.mono() : Math.max(clock.mono() - agoMs, run.sinceMono ?? 0)
+    const endedMono = (end.kind === 'exited' ? writtenMono(run.row, end.endedAt) : undefined) ?? clock.mono()
     const endedAt = clock.now() - (clock.mono() - endedMono)
     run.pid = null
     run.timeout?.cancel()
@@ -216,7 +216,9 @@ export const createRunning = (deps: RunningDeps) => {
         livedMs: run.sinceMono === null ? 0 : endedMono - run.sinceMono,
         isRebooted: end.kind === 'unknown' && end.reason === 'device_rebooted',
         isShuttingDown,
-        now: clock.now() - (clock.mono() - endedMono),
+        now: endedAt,
+        mono: endedMono,
+        boot: deps.boot,
         chance: deps.chance.random(),
       })
       one.row = row
@@ -228,8 +230,8 @@ export const createRunning = (deps: RunningDeps) => {
       if (goesOn) return leave()
       void stored.then(leave)
     }
-    const isAgain = ({ state, retry_at }: WorkloadRow): boolean =>
-      state === 'backoff' && (retry_at ?? 0) <= clock.now() && !one.isRemoved && !isShuttingDown
+    const isAgain = (row: WorkloadRow): boolean =>
+      row.state === 'backoff' && retryInMs(row, one.spec, deps.boot, clock) === 0 && !one.isRemoved && !isShuttingDown
     const leave = (): void => {
       if (one.run === run) one.run = null
       one.health = one.spec.health ? 'unknown' : null
@@ -241,6 +243,16 @@ export const createRunning = (deps: RunningDeps) => {
       else settled(one)
     }
     wrapUp()
+  }
+
+  /**
+   * The monotonic instant of an end that was written down at an instant of the wall clock: as long after its start as that. Undefined where the
+   * clock was set in between, which shows by an end before its start, or later than now.
+   */
+  const writtenMono = ({ started_at, started_mono }: WorkloadRunRow, writtenAt: number | undefined): number | undefined => {
+    if (writtenAt === undefined || started_at === null || started_mono === null) return undefined
+    const mono = started_mono + (writtenAt - started_at)
+    return mono >= started_mono && mono <= clock.mono() ? mono : undefined
   }
 
   const tellLog = (one: LiveWorkload, { row }: CurrentRun): void => {

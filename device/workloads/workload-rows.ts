@@ -18,6 +18,8 @@ export interface WorkloadRow {
   failures: number
   recent: string
   retry_at: number | null
+  retry_mono: number | null
+  retry_boot: string | null
   last_slot: number | null
   last_exit_code: number | null
   last_error: string | null
@@ -68,9 +70,9 @@ export const createWorkloadRows = (db: Db) => {
   const all = db.prepare<[], WorkloadRow>('select * from workload order by name')
   const put = db.prepare<WorkloadRow>(`
     insert or replace into workload (name, origin, file, spec, digest, applied_at, is_wanted, state, reason, run_count, successes, failures, recent,
-      retry_at, last_slot, last_exit_code, last_error, last_started_at, last_ended_at)
+      retry_at, retry_mono, retry_boot, last_slot, last_exit_code, last_error, last_started_at, last_ended_at)
     values (@name, @origin, @file, @spec, @digest, @applied_at, @is_wanted, @state, @reason, @run_count, @successes, @failures, @recent,
-      @retry_at, @last_slot, @last_exit_code, @last_error, @last_started_at, @last_ended_at)`)
+      @retry_at, @retry_mono, @retry_boot, @last_slot, @last_exit_code, @last_error, @last_started_at, @last_ended_at)`)
   const remove = db.prepare<[string]>('delete from workload where name = ?')
   const sources = db.prepare<[], { path: string }>('select path from workload_source order by path')
   const putSource = db.prepare<[string]>('insert or ignore into workload_source (path) values (?)')

@@ -19,6 +19,7 @@ import type { LiveWorkload } from './live-workload.ts'
 import { createWorkloadLogs } from './logs/workload-logs.ts'
 import { blockedBy, type DependencyStatus, startOrder } from './order.ts'
 import { missingPlugin } from './plugin-needs.ts'
+import { retryInMs } from './retry.ts'
 import { createRunning } from './running.ts'
 import { createScheduling } from './scheduling.ts'
 import { onceOf, type Place, prepareFolder, withinOf } from './start-order.ts'
@@ -177,12 +178,12 @@ export const createWorkloads = (deps: WorkloadsDeps) => {
     if (one.run || one.waiting || one.isRemoved || isShuttingDown || one.row.is_wanted === 0) return
     if (one.spec.run_mode === 'schedule') return scheduling.next(one)
     if (isOver(one.row)) return
-    const waitMs = one.row.state === 'backoff' ? waitOf(one) : 0
+    const waitMs = retryInMs(one.row, one.spec, deps.boot, clock)
     if (waitMs > 0) {
       one.cause = 'restart'
       one.waiting = clock.after(waitMs, () => {
         one.waiting = null
-        one.row = { ...one.row, retry_at: clock.now() }
+        one.row = { ...one.row, retry_at: null }
         proceed(one)
       })
       return
@@ -196,12 +197,6 @@ export const createWorkloads = (deps: WorkloadsDeps) => {
     }
     running.begin(one, one.cause, null)
     one.cause = 'restart'
-  }
-
-  /** A wait is never longer than the longest there is: the clock may have been set back. */
-  const waitOf = ({ row, spec }: LiveWorkload): number => {
-    const most = Math.max(spec.restart.delay_seconds, spec.restart.max_delay_seconds) * (1 + spec.restart.jitter) * 1000
-    return Math.min(most, (row.retry_at ?? 0) - clock.now())
   }
 
   /** Resolves when the journal has forgotten it, too. One of the same name that has come meanwhile is left alone. */
@@ -231,7 +226,10 @@ export const createWorkloads = (deps: WorkloadsDeps) => {
   }
 
   /** Counted from here on: a start by hand, or another spec. */
-  const fresh = { run_count: 0, successes: 0, failures: 0, recent: '[]', retry_at: null, reason: null } as const
+  const fresh = {
+    ...{ run_count: 0, successes: 0, failures: 0, recent: '[]', reason: null },
+    ...{ retry_at: null, retry_mono: null, retry_boot: null },
+  } as const
 
   const begun = (spec: WorkloadSpec): Partial<WorkloadRow> =>
     spec.run_mode === 'n_times' ? fresh : { failures: 0, recent: '[]', retry_at: null, reason: null }

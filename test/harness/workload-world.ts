@@ -40,8 +40,8 @@ export const createWorkloadWorld = () => {
   const begun: Played[] = []
   let boot = 'boot-1'
 
-  const open = () => {
-    const life = { isDead: false, wallOffsetMs: 0 }
+  const open = (wallOffsetMs = 0) => {
+    const life = { isDead: false, wallOffsetMs }
     const clock = clockOf(time, life)
     let waiting: { work: () => unknown; resolve: (value: unknown) => void; reject: (error: unknown) => void }[] = []
     const flush = (): void => {
@@ -199,15 +199,15 @@ export const createWorkloadWorld = () => {
       if (!answer.ok) throw new Error(answer.error.message)
       return answer.output as WorkloadStatus & { runs: WorkloadRun[] } // what `get` gives
     },
-    /** The daemon dies, and the next begins; with a reboot so do programs. */
-    kill: async ({ reboots = false } = {}): Promise<void> => {
+    /** The daemon dies, and the next begins; with a reboot so do programs. `wallOffsetMs`: how wrong the wall clock is from then on. */
+    kill: async ({ reboots = false, wallOffsetMs = 0 } = {}): Promise<void> => {
       now.life.isDead = true
       if (reboots) {
         alive.clear()
         boot = 'boot-2'
       }
       disk.is = 'well'
-      now = open()
+      now = open(wallOffsetMs)
       await pass()
     },
     close: (): void => {
