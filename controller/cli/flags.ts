@@ -18,6 +18,13 @@ export const withGlobals = (command: Command, timeoutName = 'timeout'): Command 
     .option('--profile <name>', 'a profile by name (SKEIN_PROFILE)')
     .option(`--${timeoutName} <seconds>`, 'how long to try to reach the controller (default 10)', secondsFlag)
 
+/** Those of a verb that asks only the device on this machine. */
+export const withLocalGlobals = (command: Command, timeoutName = 'timeout'): Command =>
+  command
+    .option('--json', 'print one JSON document instead of text')
+    .option('--data <folder>', 'the data folder of the device (SKEIN_DATA, default ./.skein, or else /var/lib/skein)')
+    .option(`--${timeoutName} <seconds>`, 'how long to try to reach the device (default 10)', secondsFlag)
+
 /** The global flags of a verb: its own beat those that stand further left. */
 export const flagsOf = (command: Command): GlobalFlags => {
   const outer: GlobalFlags = command.parent ? flagsOf(command.parent) : {}

@@ -1,9 +1,7 @@
 import type { Command } from 'commander'
+import type { Act, Verb } from './act.ts'
 import { flagsOf } from './flags.ts'
 import type { Io } from './io.ts'
-
-type Act = (code: Promise<number>) => Promise<void>
-type Verb = (parent: Command, usage: string, about: string) => Command
 
 /** What a device does by itself, with no controller to ask: `bin/skein` starts it for that. Here it is told of. */
 const ownVerbs = {

@@ -1,22 +1,20 @@
 import type { Command } from 'commander'
-import { flagsOf, limitFlag, runFlagsOf, secondsFlag, withGlobals } from './flags.ts'
+import type { Act } from './act.ts'
+import { flagsOf, limitFlag, runFlagsOf, secondsFlag, withLocalGlobals } from './flags.ts'
 import type { Io } from './io.ts'
 import type { LocalFlags } from './local-door.ts'
 import type { LocalLogsFlags } from './local-logs.ts'
 import { withLogPart } from './log-part.ts'
 
-type Act = (code: Promise<number>) => Promise<void>
-type Verb = (parent: Command, usage: string, about: string) => Command
-
 /** The verbs that ask the device on this machine. */
-export const addLocalVerbs = (program: Command, io: Io, act: Act, verb: Verb): void => {
-  const local = withGlobals(
+export const addLocalVerbs = (program: Command, io: Io, act: Act): void => {
+  const local = withLocalGlobals(
     program.command('local').description('the device on this machine and its workloads; no controller needed'),
   ).enablePositionalOptions()
   const load = () => import('./local.ts')
   const loadExec = () => import('./local-exec.ts')
   const own = (usage: string, about: string): Command =>
-    verb(local, usage, about).option('--device <name>', 'this one of several')
+    withLocalGlobals(local.command(usage).description(about)).option('--device <name>', 'this one of several')
   const localFlags = <F>(command: Command): LocalFlags & F => ({
     ...flagsOf(command),
     ...command.opts<F & { device?: string }>(),
@@ -71,7 +69,7 @@ export const addLocalVerbs = (program: Command, io: Io, act: Act, verb: Verb): v
     )
   // Here --timeout is the work's, as in `run`.
   const timed = (usage: string, about: string, usual: string): Command =>
-    withGlobals(local.command(usage).description(about), 'connect-timeout')
+    withLocalGlobals(local.command(usage).description(about), 'connect-timeout')
       .option('--device <name>', 'this one of several')
       .option('--timeout <seconds>', `how long it may take (default ${usual})`, secondsFlag)
   timed('exec', 'run a command in the environment and folder of a workload, in this terminal', '30')

@@ -1,11 +1,9 @@
 import { Argument, type Command, InvalidArgumentError, Option } from 'commander'
 import { type KeyUse, keyUses } from '../../schemas/keys.ts'
+import type { Act, Verb } from './act.ts'
 import { ageFlag, flagsOf, limitFlag, wholeFlag } from './flags.ts'
 import type { Io } from './io.ts'
 import type { TokenCreateFlags } from './token.ts'
-
-type Act = (code: Promise<number>) => Promise<void>
-type Verb = (parent: Command, usage: string, about: string) => Command
 
 /** The verbs for tokens and keys. */
 export const addTrustVerbs = (token: Command, key: Command, io: Io, act: Act, verb: Verb): void => {

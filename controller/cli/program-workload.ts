@@ -1,12 +1,10 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import type { InputOf } from '../../schemas/operations.ts'
+import type { Act, Verb } from './act.ts'
 import { flagsOf, limitFlag, pairFlag, runFlagsOf, wholeFlag, withGlobals } from './flags.ts'
 import type { GlobalFlags, Io } from './io.ts'
 import { withLogPart } from './log-part.ts'
 import type { WorkloadLogsFlags } from './workload-logs.ts'
-
-type Act = (code: Promise<number>) => Promise<void>
-type Verb = (parent: Command, usage: string, about: string) => Command
 
 const filters = {
   device: 'only on this device',

@@ -1,9 +1,8 @@
 import type { Command } from 'commander'
+import type { Act } from './act.ts'
 import { flagsOf, pairFlag, withGlobals } from './flags.ts'
 import type { GlobalFlags, Io } from './io.ts'
 import type { ValidateFlags } from './validate.ts'
-
-type Act = (code: Promise<number>) => Promise<void>
 
 /** The verb that checks files with workloads, for which nothing else has to run. */
 export const addValidate = (program: Command, io: Io, act: Act): void => {

@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { version } from '../../base/version.ts'
 import type { InputOf } from '../../schemas/operations.ts'
+import type { Act } from './act.ts'
 import type { BackupFlags, RestoreFlags } from './backup.ts'
 import type { BrokerConfigFlags } from './broker-config/broker-config.ts'
 import { ageFlag, flagsOf, limitFlag, pairFlag, runFlagsOf, secondsFlag, severalFlag, wholeFlag, withGlobals } from './flags.ts'
@@ -14,8 +15,6 @@ import { addValidate } from './program-workloads.ts'
 import type { PruneFlags } from './prune.ts'
 import type { ListFlags } from './task.ts'
 import type { LogsFlags } from './task-logs.ts'
-
-type Act = (code: Promise<number>) => Promise<void>
 
 /** The filters of the list verbs: one flag for each field of the operation's input. */
 const taskFilters = {
@@ -134,7 +133,7 @@ export const programOf = (io: Io, act: Act): Command => {
   ).enablePositionalOptions()
   addTrustVerbs(token, key, io, act, verb)
 
-  addLocalVerbs(program, io, act, verb)
+  addLocalVerbs(program, io, act)
   const profile = withGlobals(
     program.command('profile').description('keep brokers and tokens under names'),
   ).enablePositionalOptions()

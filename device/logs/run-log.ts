@@ -224,9 +224,10 @@ export const openRunLog = (deps: RunLogDeps) => {
       add({ kind: 'say', at: deps.now(), text })
       gather()
     },
-    /** No more will come: the last unfinished line is given as it is. Throws while there is no room. */
+    /** The program has ended: its last unfinished line is given as it is. Of a workload another run may follow. Throws while there is no room. */
     end: (): void => {
       timer?.cancel()
+      timer = undefined
       if (pending.length > 0 || owed) throw new Error('Cannot end a log: there is no room for the rest of its output')
       if (numbering.hasMore()) add({ kind: 'end', at: deps.now() })
     },

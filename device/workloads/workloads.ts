@@ -460,7 +460,12 @@ export const createWorkloads = (deps: WorkloadsDeps) => {
       shrinking = every(clock, shrinkMs, logs.shrink)
       return known
     },
-    statuses: (): WorkloadStatus[] => [...live.values()].filter((one) => !one.isRemoved).map(statusOf),
+    /** By name. */
+    statuses: (): WorkloadStatus[] =>
+      [...live.values()]
+        .filter((one) => !one.isRemoved)
+        .map(statusOf)
+        .sort((a, b) => (a.name < b.name ? -1 : 1)),
     /** Ends all of them, those first on which nothing depends; resolves when all have ended. */
     shutdown: async (): Promise<void> => {
       isShuttingDown = true

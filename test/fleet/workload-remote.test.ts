@@ -75,6 +75,41 @@ describe('w1: workloads of a device, asked for from afar', () => {
     await client.endAsync(true)
   })
 
+  test('logs are kept on the device, and sent only while somebody wants them', async () => {
+    const client = await fleet.mqtt()
+    let sent = 0
+    client.on('message', () => {
+      sent++
+    })
+    await client.subscribeAsync('skein/v1/default/device/local/log/ticker')
+    const last = async (): Promise<number> =>
+      (await fleet.answered('GET', '/devices/local/workloads/ticker/logs?tail=1')).body.last
+    const before = await last()
+    await eventually('it writes', async () => (await last()) > before + 20)
+    expect(sent, 'nobody follows it').toBe(0)
+    const following = fleet.cli(['workload', 'logs', '-f', '--json', 'ticker'], { timeoutMs: 4000 })
+    await eventually('it is sent', () => sent > 3)
+    expect((await following).stdout).not.toBe('')
+    await client.endAsync(true)
+  })
+
+  test('logs of a span of time are those that were written in it', async () => {
+    const of = async (...words: string[]): Promise<[seq: number, at: number, stream: string, text: string][]> => {
+      const { code, stdout, stderr } = await fleet.cli(['workload', 'logs', '--json', ...words, 'ticker'])
+      expect([code, stderr]).toEqual([0, ''])
+      return JSON.parse(stdout)
+    }
+    const iso = (ms: number): string => new Date(ms).toISOString()
+    const all = await of('--after', '0')
+    expect(all.length).toBeGreaterThan(30)
+    const [from, to] = [all[10]?.[1] ?? 0, all[25]?.[1] ?? 0]
+    expect(await of('--since', iso(from), '--until', iso(to))).toEqual(all.filter(([, at]) => at >= from && at < to))
+    expect(await of('--until', iso(all[0]?.[1] ?? 0))).toEqual([])
+    expect((await of('--since', '1m'))[0]).toEqual(all[0])
+    const wrong = await fleet.cli(['workload', 'logs', '--since', 'yesterday', 'ticker'])
+    expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining('"yesterday" is no time')])
+  })
+
   test('logs come in pages, and follow as they are written, with no gap', async () => {
     const page = await fleet.answered('GET', '/devices/local/workloads/ticker/logs?tail=3')
     expect(page.body.records).toHaveLength(3)

@@ -455,3 +455,14 @@ describe('shed()', () => {
     expect(one.log.shed()).toBe(0)
   })
 })
+
+test('of what is written after an end is told as before: a workload goes on with another run', () => {
+  const one = openLog()
+  one.push('first\n')
+  one.log.end()
+  const before = one.changes()
+  one.push('second\n')
+  live(100)
+  expect(one.changes()).toBeGreaterThan(before)
+  expect(textsOf(one)).toEqual(['first', 'second'])
+})
