@@ -18,14 +18,21 @@ export type WhyEnd = 'asked' | 'orphaned' | 'replaced' | 'requested'
 
 const exitOf: Record<WhyEnd, number> = { asked: 0, orphaned: 0, replaced: exits.replaceMe, requested: exits.endedOnRequest }
 
+export interface Started {
+  close(why: WhyEnd): Promise<void> | void
+  /** It is closing, and that is to be soon. */
+  hurry?(): void
+}
+
 /**
  * What every root does: reads its configuration, starts, and closes what it started on SIGTERM, SIGINT or when its parent is
- * gone; a device on SIGHUP too. `close` is told why; `end` ends the part from within. A part that cannot start exits with 1; a bug
- * ends it, and whoever keeps it running starts it again.
+ * gone; a device on SIGHUP too. `close` is told why; `end` ends the part from within. Whoever asks again is in a hurry: the part is told
+ * so, and the next time, or if there is nothing that it can hurry with, it goes at once. A part that cannot start exits with 1; a bug ends
+ * it, and whoever keeps it running starts it again.
  */
 export const runPart = async <P extends Part>(
   part: P,
-  start: (config: Config<P>, log: Log, end: (why: WhyEnd) => void) => Promise<{ close(why: WhyEnd): Promise<void> | void }>,
+  start: (config: Config<P>, log: Log, end: (why: WhyEnd) => void) => Promise<Started>,
 ): Promise<void> => {
   const read = readConfig(part, { argv: process.argv.slice(2), env: process.env })
   if (read.kind === 'help') return void process.stdout.write(read.text)
@@ -41,9 +48,16 @@ export const runPart = async <P extends Part>(
     log.warn({ level_now: log.level }, 'the level of the log was changed by a signal')
   })
   let closing = false
-  let started: Awaited<ReturnType<typeof start>> | undefined
+  let hurried = false
+  let started: Started | undefined
+  const hurry = (): void => {
+    if (hurried || !started?.hurry) process.exit(1)
+    hurried = true
+    log.warn('it was asked again, and does not wait for any grace')
+    started.hurry()
+  }
   const end = (why: WhyEnd): void => {
-    if (closing) return process.exit(1)
+    if (closing) return why === 'asked' ? hurry() : undefined
     closing = true
     log.info({ why }, 'part ends')
     Promise.resolve(started?.close(why)).then(
@@ -56,8 +70,7 @@ export const runPart = async <P extends Part>(
   }
   process.on('SIGTERM', () => end('asked'))
   process.on('SIGINT', () => end('asked'))
-  // One that takes over already does not hurry for a second one.
-  if (part === 'device') process.on('SIGHUP', () => (closing ? undefined : end('replaced')))
+  if (part === 'device') process.on('SIGHUP', () => end('replaced'))
   onParentGone(() => end('orphaned'))
   try {
     started = await start(read.config, log, end)

@@ -260,6 +260,8 @@ export const startDevice = async (options: DeviceOptions) => {
       await sleep(clock, 20)
       await end()
     },
+    /** What a shutdown waits for is killed. */
+    hurry: runner.hurry,
     /** Leaves what runs alone, and goes. */
     leave: async (): Promise<void> => {
       core.abandon()

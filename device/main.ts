@@ -94,6 +94,7 @@ if (process.argv[2] === 'join') {
         await (isForAll ? device.shutdown() : device.leave())
         await notify.close()
       },
+      hurry: device.hurry,
     }
   })
 }

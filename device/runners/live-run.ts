@@ -12,6 +12,8 @@ import { claimNotStarted, readClaim, writtenAt } from './run-folder.ts'
 /** One run under watch. `look` is called when something may have changed; the files and the process table say what. */
 export interface LiveRun extends RunHandle {
   look(): void
+  /** If it is being stopped, it is killed. */
+  hurry(): void
   /** Its shim is this daemon's: it tells how far the run is, and so does its own end. */
   isHeard(): boolean
   /** The shim that this daemon started has ended: from now on only the files speak for it, unless there was no room for them. */
@@ -25,6 +27,8 @@ export interface LiveRunDeps {
   kept: Kept | undefined
   view: ProcessView
   clock: Clock
+  /** Whoever is stopped is killed. */
+  isInHurry: () => boolean
   watcher: RunWatcher
   output: Output
   isSameBoot: boolean
@@ -166,7 +170,12 @@ export const watchRun = ({ folder, clock, watcher, output, isSameBoot, unclaimed
     stop: (ms, signal = 'SIGTERM') => {
       if (isClosed) return
       asked ??= signal
-      killAt = Math.min(killAt ?? Number.POSITIVE_INFINITY, clock.mono() + (signal === 'SIGKILL' ? 0 : ms))
+      killAt = Math.min(killAt ?? Number.POSITIVE_INFINITY, clock.mono() + (signal === 'SIGKILL' || given.isInHurry() ? 0 : ms))
+      lookAgainIn(0)
+    },
+    hurry: () => {
+      if (isClosed || killAt === undefined) return
+      killAt = clock.mono()
       lookAgainIn(0)
     },
     pause: output.pause,

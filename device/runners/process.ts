@@ -40,6 +40,8 @@ export interface ProcessRunnerDeps {
 export interface ProcessRunner extends Runner {
   /** What of a setup it can enforce, in the words of a birth message. */
   capabilities(): readonly string[]
+  /** From now on nothing that is stopped is given time to end by itself, and what is being stopped is killed. */
+  hurry(): void
   close(): void
 }
 
@@ -59,6 +61,7 @@ export const startProcessRunner = ({ folder, data, clock, log, env, pollMs = 100
   const wakePath = join(folder, '.wake')
   makeWake(wakePath)
   const live = new Map<string, LiveRun>()
+  let isInHurry = false
   const shims = openShims({
     runs: folder,
     boot,
@@ -120,6 +123,7 @@ export const startProcessRunner = ({ folder, data, clock, log, env, pollMs = 100
       kept,
       view,
       clock,
+      isInHurry: () => isInHurry,
       watcher,
       output,
       isSameBoot,
@@ -205,6 +209,10 @@ export const startProcessRunner = ({ folder, data, clock, log, env, pollMs = 100
     leftovers: () => readdirSync(folder).filter((name) => !name.startsWith('.')),
     lacks: abilities.lacks,
     capabilities: abilities.list,
+    hurry: () => {
+      isInHurry = true
+      for (const run of live.values()) run.hurry()
+    },
     close: () => {
       poll.cancel()
       wake.close()

@@ -87,7 +87,7 @@ export const makePipes = (paths: readonly string[]): void => {
   }
 }
 
-const own = ['claim', 'script']
+const own = ['claim', 'script', 'setup']
 
 /** Clears the folder of a run. False if the run has left something in it, or somebody who has hold of its pipes. */
 export const clearFolder = (folder: string): boolean => {

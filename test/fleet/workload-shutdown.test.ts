@@ -66,6 +66,31 @@ describe('SIGTERM to the daemon', () => {
   })
 })
 
+describe('a second SIGTERM', () => {
+  test('waits for no grace, and leaves nothing either', async () => {
+    const deaf = `trap 'echo "$SKEIN_WORKLOAD asked" >>"$0"' TERM; echo begins >>"$0"; while :; do sleep 0.05; done`
+    const named = (name: string, ...needs: string[]) => ({
+      ...{ name, stop_grace_seconds: 1000, command: ['sh', '-c', deaf, join(device.root, 'witness')] },
+      depends_on: needs.map((need) => ({ name: need, condition: 'started' })),
+    })
+    device.write([named('first'), named('second', 'first')])
+    await device.apply()
+    await eventually('both have begun', () => witness().length === 2)
+    const endSoon = async (times: number): Promise<void> => {
+      const ended = device.end()
+      await eventually('it is asked to end', () => witness().filter((line) => line === 'second asked').length === times)
+      process.kill(device.pid(), 'SIGTERM')
+      expect(await ended).toBe(0)
+      expect(device.processes()).toEqual([])
+      expect(device.runFolders()).toEqual([])
+    }
+    await endSoon(1)
+    await device.start()
+    await eventually('they begin again', () => witness().filter((line) => line === 'begins').length === 4)
+    await endSoon(2)
+  })
+})
+
 describe('stop', () => {
   test('of a service whose child has forked twice into a session of its own leaves nothing', async () => {
     const stray = `setsid sh -c 'sh -c "echo stray >>\\"$0\\"; exec sleep 1000" "$0" &' "$0"; exec sleep 1000`
