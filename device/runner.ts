@@ -49,6 +49,8 @@ export interface AdoptOrder {
   run: string
   /** The kernel's boot id when the run was started. */
   boot: string
+  /** It was started with a setup. */
+  hasSetup?: boolean
 }
 
 export interface RunWatcher {

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { readSmall } from './small-file.ts'
 
 /** A process that cannot be confused with a later one of the same pid: `start` is its start time in ticks since boot. */
@@ -25,7 +25,9 @@ export const parseStat = (line: string): ProcessStat | undefined => {
 
 /** What the kernel knows of a process; undefined if there is none. */
 export const statOf = (pid: number): ProcessStat | undefined => {
-  const line = readSmall(`/proc/${pid}/stat`)
+  const path = `/proc/${pid}/stat`
+  // Many who are asked for are gone, and to ask first is cheaper than an exception.
+  const line = existsSync(path) ? readSmall(path) : undefined
   return line === undefined ? undefined : parseStat(line)
 }
 
@@ -49,14 +51,16 @@ export const lookTogether = (work: () => void): void => {
 
 const statNow = (pid: number): ProcessStat | undefined => {
   if (shared?.stats.has(pid)) return shared.stats.get(pid)
-  // Most are gone, and to ask first is cheaper than an exception.
-  const stat = statSync(`/proc/${pid}`, { throwIfNoEntry: false }) ? statOf(pid) : undefined
+  const stat = statOf(pid)
   shared?.stats.set(pid, stat)
   return stat
 }
 
+/** The pid that was given out last. */
+export const readLastPid = (): number => Number(readSmall('/proc/loadavg')?.split(' ')[4])
+
 const lastPid = (): number => {
-  const last = shared?.last ?? Number(readFileSync('/proc/loadavg', 'latin1').split(' ')[4])
+  const last = shared?.last ?? readLastPid()
   if (shared) shared.last = last
   return last
 }

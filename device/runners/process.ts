@@ -145,7 +145,7 @@ export const startProcessRunner = ({ folder, data, clock, log, env, pollMs = 100
     const path = join(folder, run)
     const claim = readClaim(path)
     const earlier = { run, boot: (claim.by === 'shim' ? claim.boot : undefined) ?? boot }
-    if (claim.by !== 'nobody') return watch(earlier, watcher, 'never_started', false, readSetup(path))
+    if (claim.by !== 'nobody') return watch(earlier, watcher, 'never_started', false, readSetup(path, setup !== undefined))
     const serve = shims.place(run)
     const script = join(path, 'script')
     if (payload.script !== undefined) writeFileSync(script, payload.script, { mode: 0o700 })
@@ -188,7 +188,7 @@ export const startProcessRunner = ({ folder, data, clock, log, env, pollMs = 100
     },
     adopt: (order, watcher) => {
       const path = join(folder, order.run)
-      if (existsSync(path)) return watch(order, watcher, 'never_started', false, readSetup(path))
+      if (existsSync(path)) return watch(order, watcher, 'never_started', false, readSetup(path, order.hasSetup === true))
       // Without a folder nothing was started in this boot; before it, the folder itself may not have reached the disk.
       const isSameBoot = order.boot === boot
       const never: RunEnd = { kind: 'not_started', code: 125, reason: 'never_started' }
@@ -198,7 +198,7 @@ export const startProcessRunner = ({ folder, data, clock, log, env, pollMs = 100
       live.get(run)?.release()
       try {
         const path = join(folder, run)
-        const cgroup = readSetup(path)?.cgroup
+        const cgroup = readSetup(path, false)?.cgroup
         releaseShim(path)
         shims.withdraw(run)
         if (cgroup) cgroups.remove(cgroup)

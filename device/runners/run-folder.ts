@@ -1,4 +1,4 @@
-import { closeSync, constants, openSync, readFileSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs'
+import { closeSync, constants, existsSync, openSync, readFileSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Identity, parseStat } from './process-table.ts'
 
@@ -86,6 +86,8 @@ export const releaseShim = (folder: string): void => {
 }
 
 const readIfThere = (path: string): string | undefined => {
+  // Of a run that is about to start there is none, and to ask first is cheaper than an exception.
+  if (!existsSync(path)) return undefined
   try {
     return readFileSync(path, 'utf8')
   } catch (error) {

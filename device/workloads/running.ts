@@ -222,12 +222,18 @@ export const createRunning = (deps: RunningDeps) => {
         chance: deps.chance.random(),
       })
       one.row = row
-      tell(one, say)
-      tellLog(one, run)
       const goesOn = isAgain(row)
       const stored = store(one, run, goesOn ? lastingOf(run) : undefined).then(() => runner.forget(run.row.run_id))
-      // What begins again at once is written together with this end.
-      if (goesOn) return leave()
+      const talk = (): void => {
+        tell(one, say)
+        tellLog(one, run)
+      }
+      // What begins again at once is written together with this end, and begins before there is talk of it.
+      if (goesOn) {
+        leave()
+        return clock.soon(talk)
+      }
+      talk()
       void stored.then(leave)
     }
     const isAgain = (row: WorkloadRow): boolean =>
@@ -324,7 +330,7 @@ export const createRunning = (deps: RunningDeps) => {
       if (row.stop_for === 'removed') one.isRemoved = true
       const isUntouched = row.state === 'accepted' && row.boot === deps.boot && row.stop_for === null
       if (isUntouched) return launch(one, run)
-      run.handle = runner.adopt({ run: row.run_id, boot: row.boot }, watch(one, run))
+      run.handle = runner.adopt({ run: row.run_id, boot: row.boot, hasSetup: true }, watch(one, run))
       if (row.stop_for !== null) run.handle.stop(run.spec.stop_grace_seconds * 1000, run.spec.stop_signal)
     },
     stop,

@@ -79,7 +79,7 @@ afterEach(async () => {
   rmSync(world, { recursive: true, force: true, maxRetries: 5 })
 })
 
-const cgroupsOf = (run: string): readonly string[] => readSetup(join(runs, run))?.cgroup?.all ?? []
+const cgroupsOf = (run: string): readonly string[] => readSetup(join(runs, run), true)?.cgroup?.all ?? []
 
 const watch = (run: string, begin: (watcher: Parameters<ProcessRunner['start']>[1]) => RunHandle): Watched => {
   const seen: Omit<Watched, 'handle'> = { run, o: '', e: '' }
@@ -206,28 +206,32 @@ describe.each([
 })
 
 describe('a run with a setup', () => {
-  test.each(['with', 'without'])(
-    'takes along, when it ends by itself, what it left in another session, %s a cgroup',
-    async (how) => {
+  test.each([...(canLimit ? [['in a cgroup', { processes: 50 }] as const] : []), ['in none', {}] as const])(
+    'takes along, when it ends by itself, what it left in another session; %s, and adopted too',
+    async (_, setup) => {
       const path = join(world, 'pids')
       const run = sh(
         `setsid sh -c 'echo $$ >>${path}; exec sleep 1000' & while [ ! -s ${path} ]; do sleep 0.05; done; sleep 0.2; exit 3`,
-        {},
+        setup,
       )
       const [pid = 0] = await pidsIn(path, 1)
-      if (how === 'without') {
-        // As where no cgroup can be had: whoever adopts it looks through all processes.
-        const file = join(runs, run.run, 'setup')
-        const kept = readFileSync(file)
-        runner.close()
-        writeFileSync(file, JSON.stringify({ ...readSetup(join(runs, run.run)), cgroup: undefined }))
-        runner = newRunner()
-        const adopted = watch(run.run, (watcher) => runner.adopt({ run: run.run, boot: readBootId() }, watcher))
-        run.end = await endOf(adopted)
-        writeFileSync(file, kept)
-      }
       expect(await endOf(run)).toEqual(exited(3))
       expect(isAlive(pid)).toBe(false)
+
+      const next = join(world, 'more')
+      const other = sh(
+        `setsid sh -c 'echo $$ >>${next}; exec sleep 1000' & while [ ! -e ${world}/go ]; do sleep 0.05; done; exit 4`,
+        setup,
+      )
+      const [stray = 0] = await pidsIn(next, 1)
+      runner.close()
+      runner = newRunner()
+      const order = { run: other.run, boot: readBootId(), hasSetup: true }
+      const adopted = watch(other.run, (watcher) => runner.adopt(order, watcher))
+      writeFileSync(join(world, 'go'), '')
+      other.end = await endOf(adopted)
+      expect(other.end).toMatchObject(exited(4))
+      expect(isAlive(stray)).toBe(false)
     },
   )
 

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
 
 const RunCgroup = z.object({
@@ -26,14 +27,19 @@ export type Kept = z.infer<typeof Kept>
 
 const file = 'setup'
 
-export const keepSetup = (folder: string, kept: Kept): void =>
-  writeFileSync(join(folder, file), JSON.stringify(kept), { mode: 0o600 })
+/** Of a setup that asks for nothing of this nothing is written: a new file is a tenth of a millisecond on the way of each restart. */
+const plain: Kept = { hasPipes: true, hasMonitor: false }
 
-/** Undefined of a run without a setup, which most are. */
-export const readSetup = (folder: string): Kept | undefined => {
+export const keepSetup = (folder: string, kept: Kept): void => {
+  if (isDeepStrictEqual(kept, plain)) return
+  writeFileSync(join(folder, file), JSON.stringify(kept), { mode: 0o600 })
+}
+
+/** Undefined of a run that was started without a setup. */
+export const readSetup = (folder: string, hasSetup: boolean): Kept | undefined => {
   const path = join(folder, file)
   // To ask first is cheaper than an exception, and this is on the way of every short run.
-  if (!existsSync(path)) return undefined
+  if (!existsSync(path)) return hasSetup ? plain : undefined
   const text = readFileSync(path, 'utf8')
   try {
     return Kept.parse(JSON.parse(text))

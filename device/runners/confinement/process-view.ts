@@ -1,6 +1,6 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { createBirths } from '../births.ts'
-import { type Identity, type ProcessStat, statOf } from '../process-table.ts'
+import { type Identity, type ProcessStat, readLastPid, statOf } from '../process-table.ts'
 import { readSmall } from '../small-file.ts'
 
 /** The processes of the machine, for all runs together. */
@@ -14,7 +14,7 @@ export interface ProcessView {
 export const openProcessView = (mono: () => number): ProcessView => {
   const births = createBirths({
     mono,
-    lastPid: () => Number(readFileSync('/proc/loadavg', 'latin1').split(' ')[4]),
+    lastPid: readLastPid,
     pids: () => readdirSync('/proc').map(Number).filter(Boolean),
     keysOf: (pid) => {
       const stat = statOf(pid)
