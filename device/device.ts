@@ -180,7 +180,8 @@ export const startDevice = async (options: DeviceOptions) => {
     clock,
     log,
   })
-  const delay = startLoopDelay({ log, everyMs: 50, warnMs: 250 })
+  // Nobody waits for a device to the millisecond, and to wake up is dear where nothing else happens: 20 times a second was half of what it used.
+  const delay = startLoopDelay({ log, everyMs: 200, warnMs: 250 })
   const renderMetrics = (): string =>
     deviceMetrics(
       {
