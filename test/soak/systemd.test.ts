@@ -6,6 +6,7 @@ import { exits } from '../../base/exit-codes.ts'
 import { type BootedDebian, copyBuild, startBootedDebian } from '../harness/booted-debian.ts'
 import { eventually } from '../harness/eventually.ts'
 import { type CliResult, type Installation, startInstallation } from '../harness/installation.ts'
+import { linesOf } from '../harness/lone-device.ts'
 import { findProgram } from '../harness/program.ts'
 
 const nspawn = findProgram(['/usr/bin/systemd-nspawn'], 'systemd-nspawn')
@@ -63,6 +64,7 @@ describe.skipIf(!canBoot)('the service in a booted Debian', () => {
     await joinToken(),
   ]
   let witness = 0
+  const starts = (): string[] => linesOf(join(debian.root, 'opt/workloads/starts'))
 
   test('install --dry-run changes nothing', async () => {
     const { code, stdout } = await skein('device', 'install', '--name', 'pi', '--dry-run', '--json', ...(await settings()))
@@ -107,6 +109,24 @@ describe.skipIf(!canBoot)('the service in a booted Debian', () => {
     expect(verified.stderr.replace(/^.*Unknown key 'DelegateSubgroup'.*\n/m, '')).toBe('')
   })
 
+  test('workloads are applied there, with and without a limit of their memory', async () => {
+    mkdirSync(join(debian.root, 'opt/workloads'))
+    const service = (name: string) => ({
+      ...{ name, type: 'service', run_mode: 'forever' },
+      command: `echo "$SKEIN_WORKLOAD" >>/opt/workloads/starts; while :; do sleep 0.1; done`,
+    })
+    // JSON is YAML.
+    const workloads = [service('plain'), { ...service('limited'), memory_limit_mb: 64 }]
+    writeFileSync(join(debian.root, 'opt/workloads/all.yaml'), JSON.stringify({ workloads }))
+    expect(await skein('local', 'apply', '/opt/workloads')).toMatchObject({ code: 0, stderr: '' })
+    await eventually('both run', () => starts().length === 2)
+    const { stdout } = await skein('local', 'list', '--json')
+    expect(JSON.parse(stdout)).toMatchObject([
+      { name: 'limited', state: 'running', run_count: 1 },
+      { name: 'plain', state: 'running', run_count: 1 },
+    ])
+  })
+
   test('reload, kill -9 and the watchdog replace the daemon alone', async () => {
     witness = await startWitness()
     let pid = await mainPid()
@@ -132,6 +152,7 @@ describe.skipIf(!canBoot)('the service in a booted Debian', () => {
     rmSync(dropIn, { recursive: true })
     await debian.run(['systemctl', 'daemon-reload'])
     expect(await witnesses()).toEqual([witness])
+    expect(starts()).toHaveLength(2)
     console.warn(`until ready, in ms: ${JSON.stringify(times)}`)
   })
 
@@ -150,6 +171,7 @@ describe.skipIf(!canBoot)('the service in a booted Debian', () => {
       changed: false,
     })
     expect(await witnesses()).toEqual([witness])
+    expect(starts()).toHaveLength(2)
   })
 
   test.each([
@@ -186,6 +208,7 @@ describe.skipIf(!canBoot)('the service in a booted Debian', () => {
     await debian.boot()
     await eventually('the device is back', async () => (await unitNow())['ActiveState'] === 'active')
     await fleet.online('pi')
+    await eventually('its workloads run again', () => starts().length === 4)
   })
 
   test('restart and stop end what runs, and leave nothing', async () => {
@@ -193,6 +216,7 @@ describe.skipIf(!canBoot)('the service in a booted Debian', () => {
     expect((await debian.run(['systemctl', 'restart', 'skein-device'])).code).toBe(0)
     expect(await witnesses()).toEqual([])
     await fleet.ended(task)
+    await eventually('its workloads begin anew', () => starts().length === 6)
     await startWitness()
     expect((await debian.run(['systemctl', 'stop', 'skein-device'])).code).toBe(0)
     await fleet.ended(task)
