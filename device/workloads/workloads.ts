@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Chance } from '../../base/chance.ts'
 import { type Clock, every, sleep, type Timer } from '../../base/clock.ts'
@@ -7,13 +6,12 @@ import type { GroupCommit } from '../../base/group-commit.ts'
 import type { Log } from '../../base/log.ts'
 import { noPlugins, type Plugins } from '../../base/plugins/plugins.ts'
 import type { ProcessPayload } from '../../schemas/process.ts'
-import type { WorkloadSpec } from '../../schemas/workload.ts'
 import type { WorkloadStatus } from '../../schemas/workload-status.ts'
 import type { Chunk } from '../logs/encoder.ts'
 import type { Segments } from '../logs/segments.ts'
 import type { Runner } from '../runner.ts'
 import type { Work } from '../supervisor.ts'
-import { type ApplyPlan, digestOf, type FoundWorkload, planApply } from './apply-plan.ts'
+import { createChanges } from './changes.ts'
 import type { ClockTrust } from './clock-trust.ts'
 import type { LiveWorkload } from './live-workload.ts'
 import { createWorkloadLogs } from './logs/workload-logs.ts'
@@ -27,7 +25,7 @@ import { statusOf } from './status.ts'
 import type { Surroundings } from './surroundings.ts'
 import { createTending } from './tending.ts'
 import { typedWork } from './typed-work.ts'
-import { createWorkloadRows, specOf, type WorkloadRow, type WorkloadRunRow } from './workload-rows.ts'
+import { createWorkloadRows, specOf, type WorkloadRow } from './workload-rows.ts'
 
 export interface WorkloadsDeps {
   device: string
@@ -63,7 +61,6 @@ export interface WorkloadsDeps {
 
 /** How often it is looked whether the logs still fit. */
 const shrinkMs = 1000
-const storedWithinMs = 3000
 /** By then it is known of each run of an earlier daemon whether it has ended. */
 const lookedMs = 1000
 /** How long after SIGKILL something may still be there that a shutdown waits for. */
@@ -219,205 +216,16 @@ export const createWorkloads = (deps: WorkloadsDeps) => {
     }
   }
 
-  const calm = (one: LiveWorkload): void => {
-    one.waiting?.cancel()
-    one.waiting = null
-    one.blockedBy = null
-  }
-
-  /** Counted from here on: a start by hand, or another spec. */
-  const fresh = {
-    ...{ run_count: 0, successes: 0, failures: 0, recent: '[]', reason: null },
-    ...{ retry_at: null, retry_mono: null, retry_boot: null },
-  } as const
-
-  const begun = (spec: WorkloadSpec): Partial<WorkloadRow> =>
-    spec.run_mode === 'n_times' ? fresh : { failures: 0, recent: '[]', retry_at: null, reason: null }
-
-  /** On a full disk it is done, though not yet written down: who has asked for it is not kept waiting until there is room. */
-  const patiently = (storing: Promise<void>): Promise<void> => Promise.race([storing, sleep(clock, storedWithinMs)])
-
-  const start = async (one: LiveWorkload): Promise<void> => {
-    const wasOn = one.row.is_wanted === 1
-    const run = runOf(one)
-    if (wasOn && (run ? run.row.stop_for === null : one.spec.run_mode === 'schedule')) return
-    calm(one)
-    one.cause = 'manual'
-    const now = clock.now()
-    // What was due while it was not wanted is no firing of it, for the next daemon neither.
-    const since = wasOn ? {} : { last_slot: now }
-    const state = run ? {} : { state: 'registered' as const }
-    one.row = { ...one.row, ...begun(one.spec), is_wanted: 1, ...since, ...state }
-    await patiently(running.store(one, null))
-    if (!wasOn) scheduling.plan(one, now)
-    changed(one)
-    proceed(one)
-  }
-
-  const stop = async (one: LiveWorkload): Promise<void> => {
-    calm(one)
-    scheduling.stop(one)
-    const isRunning = one.run !== null
-    one.row = {
-      ...one.row,
-      is_wanted: 0,
-      retry_at: null,
-      ...(isRunning ? {} : { state: 'stopped' as const, reason: 'stopped by hand' }),
-    }
-    running.stop(one, 'stopped')
-    await patiently(running.store(one, one.run))
-    changed(one)
-  }
-
-  const restart = async (one: LiveWorkload): Promise<void> => {
-    if (!one.run || one.row.is_wanted === 0) return start(one)
-    calm(one)
-    one.cause = 'manual'
-    one.row = { ...one.row, ...begun(one.spec) }
-    running.stop(one, 'restart')
-  }
-
-  /** Resolves when a workload has no run, or after a while. */
-  const settled = (one: LiveWorkload, withinMs: number): Promise<void> =>
-    one.run === null
-      ? Promise.resolve()
-      : new Promise((resolve) => {
-          const hasEnded = one.run?.row.ended_at !== null
-          const timer = clock.after(hasEnded ? storedWithinMs : withinMs, resolve)
-          one.settled.push(() => {
-            timer.cancel()
-            resolve()
-          })
-        })
-
-  const newRow = ({ spec, file }: FoundWorkload): WorkloadRow => {
-    const now = clock.now()
-    return {
-      ...{
-        name: spec.name,
-        origin: 'local',
-        file,
-        spec: JSON.stringify(spec),
-        digest: digestOf({ spec, file }),
-        applied_at: now,
-      },
-      ...{ is_wanted: 1, state: 'registered', ...fresh, last_slot: now },
-      ...{ last_exit_code: null, last_error: null, last_started_at: null, last_ended_at: null },
-    }
-  }
-
-  const relabelled = (one: LiveWorkload, { spec, file }: FoundWorkload): WorkloadRow => ({
-    ...one.row,
-    ...{ spec: JSON.stringify(spec), file, digest: digestOf({ spec, file }) },
+  const changes = createChanges({
+    ...{ live, rows, logs, commits, clock, running, scheduling, placeOf, enter, proceed, forget, changed },
+    reportedChanged: deps.changed,
   })
-
-  const changedRow = (one: LiveWorkload, found: FoundWorkload): WorkloadRow => ({
-    ...relabelled(one, found),
-    ...fresh,
-    applied_at: clock.now(),
-    last_slot: clock.now(),
-    // One that was being deleted is a new one.
-    ...(one.isRemoved ? { is_wanted: 1 } : {}),
-    ...(runOf(one) || (one.row.is_wanted === 0 && !one.isRemoved) ? {} : { state: 'registered' as const }),
-  })
-
-  /** A run that ends for this reason, whatever it was being stopped for. */
-  const stoppedFor = (one: LiveWorkload, stop_for: 'changed' | 'removed'): WorkloadRunRow[] => {
-    const run = runOf(one)
-    return run ? [{ ...run.row, stop_for }] : []
-  }
-
-  const relabel = (one: LiveWorkload, found: FoundWorkload): void => {
-    one.row = relabelled(one, found)
-    one.spec = found.spec
-    one.place = placeOf(found.spec.name, found.file)
-  }
-
-  const change = (one: LiveWorkload, found: FoundWorkload): void => {
-    const before = one.spec
-    const row = changedRow(one, found)
-    relabel(one, found)
-    calm(one)
-    one.row = row
-    if (one.isRemoved && one.run) one.run.row = { ...one.run.row, stop_for: 'changed' }
-    one.isRemoved = false
-    if (JSON.stringify([before.output, before.log]) !== JSON.stringify([found.spec.output, found.spec.log])) {
-      logs.close(one.row.name)
-      one.log = logs.open(one.row.name, found.spec)
-    }
-    one.health = found.spec.health ? 'unknown' : null
-    running.stop(one, 'changed')
-  }
-
-  /** Resolves when the journal knows. */
-  const remove = (one: LiveWorkload): Promise<void> => {
-    calm(one)
-    scheduling.stop(one)
-    running.stop(one, 'removed')
-    one.isRemoved = true
-    return patiently(runOf(one) ? running.store(one, one.run) : forget(one))
-  }
 
   return {
     live,
     rows,
     logs,
-    /** What applying would change; or which names belong to somebody else. */
-    plan: (found: readonly FoundWorkload[], roots: readonly string[]) =>
-      planApply(
-        [...live.values()].filter((one) => !one.isRemoved).map((one) => one.row),
-        found,
-        roots,
-        existsSync,
-      ),
-    /**
-     * Makes it so; resolves when it is in the journal, and if the journal does not take it nothing has changed. What has not changed is not
-     * touched. One at a time: between a plan and this nothing may be added or deleted.
-     */
-    apply: async (plan: ApplyPlan, roots: readonly string[], gone: readonly string[] = []): Promise<void> => {
-      const known = (found: readonly FoundWorkload[]): { one: LiveWorkload; found: FoundWorkload }[] =>
-        found.flatMap((one) => {
-          const other = live.get(one.spec.name)
-          return other ? [{ one: other, found: one }] : []
-        })
-      // Of one that was deleted a moment ago the last run may not have ended: it stays the same one, or two would run at a time.
-      const changing = (): { one: LiveWorkload; found: FoundWorkload }[] => known([...plan.changed, ...plan.added])
-      const adding = (): FoundWorkload[] => plan.added.filter(({ spec }) => !live.has(spec.name))
-      const leaving = (): LiveWorkload[] => plan.removed.flatMap((name) => live.get(name) ?? [])
-      await commits.run(() => {
-        for (const { one, found } of changing()) {
-          rows.put(changedRow(one, found))
-          // Known together with the new spec: the next daemon must not take the old program for it.
-          for (const run of stoppedFor(one, 'changed')) rows.putRun(run)
-        }
-        for (const { one, found } of known(plan.relabelled)) rows.put(relabelled(one, found))
-        for (const found of adding()) rows.put(newRow(found))
-        for (const one of leaving()) {
-          for (const run of stoppedFor(one, 'removed')) rows.putRun(run)
-          if (!runOf(one)) rows.remove(one.row.name)
-        }
-        for (const root of roots) {
-          if (gone.includes(root)) rows.dropSource(root)
-          else rows.putSource(root)
-        }
-      })
-      const restarting = changing()
-      const added = adding().map((found) => enter(newRow(found)))
-      for (const { one, found } of restarting) change(one, found)
-      for (const { one, found } of known(plan.relabelled)) relabel(one, found)
-      for (const one of leaving()) void remove(one)
-      for (const one of [...added, ...restarting.map((other) => other.one)]) scheduling.plan(one, clock.now())
-      for (const name of startOrder([...live.values()].map((one) => one.spec)).order) {
-        const one = live.get(name)
-        if (one) proceed(one)
-      }
-      deps.changed()
-    },
-    start,
-    stop,
-    restart,
-    remove,
-    settled,
+    ...changes,
     /** What a task starts that names a workload; undefined if there is none of that name. */
     work: (payload: ProcessPayload): Work | { refused: string } | undefined => {
       const one = live.get(payload.workload ?? payload.within ?? '')
@@ -475,7 +283,7 @@ export const createWorkloads = (deps: WorkloadsDeps) => {
         await Promise.all(
           level.map((one) => {
             running.stop(one, 'shutdown')
-            return settled(one, one.spec.stop_grace_seconds * 1000 + unkillableMs)
+            return changes.settled(one, one.spec.stop_grace_seconds * 1000 + unkillableMs)
           }),
         )
     },
@@ -497,9 +305,6 @@ export const createWorkloads = (deps: WorkloadsDeps) => {
   }
 }
 export type Workloads = ReturnType<typeof createWorkloads>
-
-/** The run that goes on; one that has ended, and is being written down, is none any more. */
-const runOf = ({ run }: LiveWorkload): LiveWorkload['run'] => (run?.row.ended_at === null ? run : null)
 
 const isOver = (row: WorkloadRow): boolean =>
   row.state === 'completed' || row.state === 'failed' || row.state === 'crash_loop' || row.state === 'stopped'

@@ -176,12 +176,14 @@ describe('missed: all', () => {
   test.each(['skip', 'replace', 'queue'])('makes up for each slot, one after the other, with overlap: %s', async (overlap) => {
     const one = await world.apply({ run_mode: 'schedule', schedule: '0 0 1 1 *', overlap })
     await world.workloads.stop(one)
-    const hours = { run_mode: 'schedule', schedule: '0 * * * *', overlap, missed: 'all', missed_within_seconds: 100_000 }
+    // Half an hour from now on either side, so that no slot falls into the test.
+    const schedule = `${(new Date().getUTCMinutes() + 30) % 60} * * * *`
+    const hours = { run_mode: 'schedule', schedule, timezone: 'UTC', overlap, missed: 'all', missed_within_seconds: 100_000 }
     const spec = WorkloadSpec.parse({ name: 'one', type: 'service', command: ['true'], ...hours })
-    const since = Date.now() - 5 * 3_600_000 - 61_000
+    const due = 5
+    const since = Date.now() - due * 3_600_000
     world.workloads.rows.put({ ...one.row, spec: JSON.stringify(spec), is_wanted: 1, last_slot: since })
     world.workloads.recover()
-    const due = Math.floor((Date.now() - 61_000) / 3_600_000) - Math.floor(since / 3_600_000)
     for (let i = 0; i < due; i++) {
       await eventually(`run ${i} of ${due}`, () => world.started.length > i)
       world.started[i]?.watcher.ended(exited(0))
