@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '../base/clock.ts'
+import { sourceOf } from '../schemas/sources.ts'
 import type { Effects } from './effects.ts'
 import type { Fleet, FleetDevice } from './fleet.ts'
 import type { Store } from './store/store.ts'
@@ -21,8 +22,11 @@ interface Owed {
 }
 
 /** Where a stream of a device stands in the store: everything up to there is committed. */
-export const cursorOf = (store: Store, device: FleetDevice, stream: string): number =>
-  stream === 'runs' ? device.row.cursor : stream.startsWith('log:') ? store.logs.extent(stream.slice(4)).last_seq : 0
+export const cursorOf = (store: Store, device: FleetDevice, stream: string): number => {
+  const source = sourceOf(stream)
+  if (source !== undefined) return store.logs.extent(source).last_seq
+  return stream === 'runs' ? device.row.cursor : 0
+}
 
 /** Tells devices how far their streams are committed. It only repeats what is stored, so it may be lost. */
 export const createAcknowledgements = ({ store, fleet, effects, clock }: AcknowledgementsDeps) => {

@@ -5,6 +5,7 @@ import type { Log } from '../base/log.ts'
 import { thumbprintOf } from '../base/p256.ts'
 import type { DeviceState, Heartbeat, Hello, RunReport } from '../schemas/exchange.ts'
 import type { LogMessage } from '../schemas/log-message.ts'
+import { runOfSource, sourceOf, streamOf } from '../schemas/sources.ts'
 import { createAcknowledgements } from './acknowledgements.ts'
 import type { Effects } from './effects.ts'
 import type { Execution } from './execution.ts'
@@ -63,8 +64,8 @@ export const createExchange = (deps: ExchangeDeps) => {
   /** A device has seen more of its logs acknowledged than is here: the database of logs was lost, or is an older copy. */
   const fetchLost = (name: string, { acked = {} }: Hello): void => {
     for (const [stream, seq] of Object.entries(acked)) {
-      const run = stream.startsWith('log:') ? stream.slice('log:'.length) : ''
-      if (store.logs.lastSeq(run) < seq && store.runs.get(run)?.device === name) fetching.ask(run, seq)
+      const source = sourceOf(stream) ?? ''
+      if (store.logs.lastSeq(source) < seq && store.runs.get(runOfSource(source))?.device === name) fetching.ask(source, seq)
     }
   }
 
@@ -164,8 +165,9 @@ export const createExchange = (deps: ExchangeDeps) => {
 
     chunk: (name: string, { head: chunk, records }: LogMessage, bytes: number): Promise<void> => {
       const device = fleet.devices.get(name)
-      const lease = fleet.leases.get(chunk.source)
-      const owner = lease?.run.device ?? store.runs.get(chunk.source)?.device
+      const id = runOfSource(chunk.source)
+      const lease = fleet.leases.get(id)
+      const owner = lease?.run.device ?? store.runs.get(id)?.device
       if (!device || owner !== name || device.row.journal !== chunk.journal) return Promise.resolve()
       heard(device)
       if (lease) lease.namedAtMono = clock.mono()
@@ -173,7 +175,7 @@ export const createExchange = (deps: ExchangeDeps) => {
         .run(() => store.logs.append(name, chunk, records))
         .then(({ gap, leftHole }) => {
           // What came once more was acknowledged long ago.
-          if (chunk.again === undefined) acks.owe(name, `log:${chunk.source}`, bytes, gap)
+          if (chunk.again === undefined) acks.owe(name, streamOf(chunk.source), bytes, gap)
           fetching.took(chunk, leftHole)
         })
     },

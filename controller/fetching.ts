@@ -1,6 +1,7 @@
 import { doublingMs } from '../base/backoff.ts'
 import type { Clock, Timer } from '../base/clock.ts'
 import type { LogHead } from '../schemas/exchange.ts'
+import { isEvents, runOfSource, streamOf } from '../schemas/sources.ts'
 import type { Effects } from './effects.ts'
 import type { Fleet } from './fleet.ts'
 import type { RunRow } from './store/runs.ts'
@@ -54,14 +55,14 @@ export const createFetching = ({ store, fleet, effects, clock }: FetchingDeps) =
 
   const send = (id: string, one: Asked): void => {
     one.timer?.cancel()
-    const run = store.runs.get(id)
+    const run = store.runs.get(runOfSource(id))
     if (!run?.journal || reach(run) !== 'ready') return stop(id)
-    const wanted = store.logs.holes(id, one.after, Math.max(one.upTo, lastOf(run)), mostRanges)
+    const wanted = store.logs.holes(id, one.after, Math.max(one.upTo, isEvents(id) ? 0 : lastOf(run)), mostRanges)
     const [first] = wanted
     if (!first) return stop(id)
     if (first[0] > one.after + 1) one.tries = 0
     one.after = first[0] - 1
-    effects.sendCommand(run.device, 'ack', { journal: run.journal, cursors: {}, wanted: { [`log:${id}`]: wanted } })
+    effects.sendCommand(run.device, 'ack', { journal: run.journal, cursors: {}, wanted: { [streamOf(id)]: wanted } })
     one.timer = clock.after(doublingMs(one.tries++, 10_000, 60_000), () => send(id, one))
   }
 

@@ -3,6 +3,7 @@ import type { Log } from '../base/log.ts'
 import type { Hello, Welcome } from '../schemas/exchange.ts'
 import { instant } from '../schemas/ids.ts'
 import { isRunOver } from '../schemas/run-states.ts'
+import { runOfSource, sourceOf } from '../schemas/sources.ts'
 import { isTaskOver } from '../schemas/task-states.ts'
 import { cursorOf } from './acknowledgements.ts'
 import { createAdoption } from './adoption.ts'
@@ -86,7 +87,7 @@ export const createReconciliation = (deps: ReconciliationDeps) => {
     const cursors: Record<string, number> = {}
     for (const [stream, last] of Object.entries(hello.streams)) {
       // A log that nobody will ever take is acknowledged unread: the device would keep it for good.
-      const isUnread = stream.startsWith('log:') && foreign.has(stream.slice('log:'.length))
+      const isUnread = foreign.has(runOfSource(sourceOf(stream) ?? ''))
       cursors[stream] = isUnread ? last : cursorOf(store, device, stream)
     }
     return {

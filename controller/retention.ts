@@ -1,6 +1,7 @@
 import { type Clock, every, sleep } from '../base/clock.ts'
 import type { Db } from '../base/database.ts'
 import type { Log } from '../base/log.ts'
+import { eventsOf } from '../schemas/sources.ts'
 import type { Reading } from './reading/reading.ts'
 import type { EndedTask } from './store/ended.ts'
 import type { Store } from './store/store.ts'
@@ -76,6 +77,7 @@ export const startRetention = (deps: RetentionDeps) => {
   const purgeLogs = async (tasks: readonly EndedTask[], thenForget: boolean): Promise<void> => {
     const runs = tasks
       .flatMap((task) => store.ended.runsOf(task.task_id))
+      .flatMap((run) => [run, eventsOf(run)])
       .filter((run) => (thenForget ? store.logs.extent(run).last_seq > 0 : store.logs.has(run)))
     if (runs.length === 0) return
     await inSlices(store.logDb, () => {

@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import type { Hello } from '../schemas/exchange.ts'
 import { instant } from '../schemas/ids.ts'
+import { streamOf } from '../schemas/sources.ts'
 import type { DeviceIdentity } from './identity.ts'
 import type { Journal } from './journal.ts'
 import type { Shelf } from './logs/shelf.ts'
@@ -33,8 +34,8 @@ export const helloOf = (from: HelloSources, nonce: string, believed: string[]): 
   if (runs.acked < runs.last) streams['runs'] = runs.last
   const acked: Record<string, number> = {}
   for (const one of shelf.unsent().slice(0, mostLogs)) {
-    streams[`log:${one.run}`] = one.last()
-    acked[`log:${one.run}`] = one.acked()
+    streams[streamOf(one.run)] = one.last()
+    acked[streamOf(one.run)] = one.acked()
   }
   return {
     session: journal.session(),

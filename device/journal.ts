@@ -85,8 +85,8 @@ export const createJournal = (db: Db) => {
   const getRun = db.prepare<[string], JournalRun>('select * from run where run_id = ?')
   const openRuns = db.prepare<[], JournalRun>('select * from run where done = 0')
   const purgeRuns = db.prepare<[number]>('delete from run where done = 1 and ended_at < ?')
-  const purgeStreams = db.prepare(`delete from stream where name like 'log:%' and acked = last
-    and not exists (select 1 from run where 'log:' || run_id = stream.name)`)
+  const purgeStreams = db.prepare(`delete from stream where (name like 'log:%' or name like 'agent:%') and acked = last
+    and not exists (select 1 from run where run_id = substr(stream.name, instr(stream.name, ':') + 1))`)
 
   const getStream = db.prepare<[string], { last: number; acked: number }>('select last, acked from stream where name = ?')
   const putStream = db.prepare<[string, number, number]>(

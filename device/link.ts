@@ -14,6 +14,7 @@ import {
   type Welcome,
 } from '../schemas/exchange.ts'
 import { instant } from '../schemas/ids.ts'
+import { sourceOf } from '../schemas/sources.ts'
 import { filterOf, topicOf } from '../schemas/topics.ts'
 import type { WorkloadQuestion, WorkloadRequest } from '../schemas/workload-requests.ts'
 import { admit } from './admission.ts'
@@ -179,8 +180,9 @@ export const createLink = (deps: LinkDeps) => {
   }
 
   const moveOn = (stream: string, seq: number): void => {
-    if (stream.startsWith('log:')) shelf.acknowledge(stream.slice(4), seq)
-    else journal.acknowledge(stream, seq)
+    const source = sourceOf(stream)
+    if (source === undefined) journal.acknowledge(stream, seq)
+    else shelf.acknowledge(source, seq)
   }
 
   const welcome = (body: Welcome, epoch: number, issuedAt: number): void => {

@@ -2,6 +2,7 @@ import { doublingMs } from '../base/backoff.ts'
 import type { Bus } from '../base/bus.ts'
 import type { Clock, Timer } from '../base/clock.ts'
 import type { LogHead } from '../schemas/exchange.ts'
+import { isEvents, runOfSource, sourceOf, streamOf } from '../schemas/sources.ts'
 import { topicOf } from '../schemas/topics.ts'
 import type { Journal, JournalRecord } from './journal.ts'
 import type { Chunk } from './logs/encoder.ts'
@@ -53,9 +54,8 @@ export const createSender = ({ fleet, device, bus, journal, shelf, clock, boot, 
   let lastAckMono = clock.mono()
 
   const cursorOf = (name: string): { acked: number; last: number } => {
-    if (!name.startsWith('log:')) return journal.stream(name)
-    const run = name.slice(4)
-    return { acked: shelf.acked(run), last: shelf.last(run) }
+    const source = sourceOf(name)
+    return source === undefined ? journal.stream(name) : { acked: shelf.acked(source), last: shelf.last(source) }
   }
 
   const progressOf = (name: string): Progress => {
@@ -106,7 +106,10 @@ export const createSender = ({ fleet, device, bus, journal, shelf, clock, boot, 
   const publishLog = (run: string, { body, ...covered }: Chunk, more: Partial<LogHead>): number => {
     const head = { journal: journal.id, source: run, ...covered, acked: shelf.acked(run), ...more }
     const payload = `${JSON.stringify(head).slice(0, -1)},"records":${body}}`
-    bus.publish(topicOf(fleet, 'deviceLog', { device, source: run }), payload, { qos: 1 })
+    const topic = isEvents(run)
+      ? topicOf(fleet, 'deviceAgent', { device, run: runOfSource(run) })
+      : topicOf(fleet, 'deviceLog', { device, source: run })
+    bus.publish(topic, payload, { qos: 1 })
     return payload.length
   }
 
@@ -121,7 +124,7 @@ export const createSender = ({ fleet, device, bus, journal, shelf, clock, boot, 
   const pumpLogs = (): void => {
     const since = clock.mono()
     for (const log of shelf.unsent()) {
-      const name = `log:${log.run}`
+      const name = streamOf(log.run)
       const one = progressOf(name)
       while (one.bytes < windowBytes) {
         if (mustRest(since)) return
@@ -178,8 +181,10 @@ export const createSender = ({ fleet, device, bus, journal, shelf, clock, boot, 
     },
     /** The controller has lost parts of logs, and wants them again. */
     wanted: (logs: Readonly<Record<string, readonly Range[]>>): void => {
-      for (const [stream, ranges] of Object.entries(logs))
-        if (stream.startsWith('log:')) returns.want(stream.slice('log:'.length), ranges)
+      for (const [stream, ranges] of Object.entries(logs)) {
+        const source = sourceOf(stream)
+        if (source !== undefined) returns.want(source, ranges)
+      }
       pump()
     },
     acknowledged: (streams: readonly string[], again: readonly string[]): void => {

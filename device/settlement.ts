@@ -1,6 +1,7 @@
 import type { GroupCommit } from '../base/group-commit.ts'
 import type { RunChange } from '../schemas/exchange.ts'
 import { isRunOver } from '../schemas/run-states.ts'
+import { eventsOf } from '../schemas/sources.ts'
 import type { Journal, JournalRun } from './journal.ts'
 import type { Shelf } from './logs/shelf.ts'
 import { changeOf, logOf } from './run-rows.ts'
@@ -20,6 +21,12 @@ export interface SettlementDeps {
 export const createSettlement = ({ journal, commits, shelf, now, report }: SettlementDeps) => {
   /** Ended runs of which something is not acknowledged yet, with the number of their last change. */
   const open = new Map<string, number>()
+
+  /** Of most there are no events, and what is not open is not asked for. */
+  const hasAll = (run: string): boolean => {
+    const events = shelf.get(eventsOf(run))
+    return shelf.acked(run) >= shelf.last(run) && (!events || events.acked() >= events.last())
+  }
 
   return {
     /** The end of a run is in the journal as this change. */
@@ -42,7 +49,7 @@ export const createSettlement = ({ journal, commits, shelf, now, report }: Settl
     /** Marks as done what is acknowledged by now. */
     settle: (): void => {
       const acked = journal.stream('runs').acked
-      const settled = [...open].filter(([run, seq]) => acked >= seq && shelf.acked(run) >= shelf.last(run)).map(([run]) => run)
+      const settled = [...open].filter(([run, seq]) => acked >= seq && hasAll(run)).map(([run]) => run)
       if (settled.length === 0) return
       commits
         .run(() => {
@@ -55,6 +62,7 @@ export const createSettlement = ({ journal, commits, shelf, now, report }: Settl
           for (const run of settled) {
             open.delete(run)
             shelf.settled(run)
+            shelf.settled(eventsOf(run))
           }
         }, report)
     },

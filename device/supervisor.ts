@@ -4,6 +4,7 @@ import type { GroupCommit } from '../base/group-commit.ts'
 import type { Log } from '../base/log.ts'
 import type { RunOrder } from '../schemas/exchange.ts'
 import { isRunOver } from '../schemas/run-states.ts'
+import { sourceOf } from '../schemas/sources.ts'
 import { type Journal, type JournalRun, ordersOf } from './journal.ts'
 import { createLiveRuns, type Live } from './live-runs.ts'
 import { createLogFlow } from './log-flow.ts'
@@ -286,7 +287,7 @@ export const createSupervisor = (deps: SupervisorDeps) => {
     wantsAnswer: (): boolean => [...live.byId.values()].some((one) => one.orders.given_up_after_seconds !== undefined),
     acknowledged: (stream: string): void => {
       settlement.settle()
-      const one = live.byId.get(stream.slice('log:'.length))
+      const one = live.byId.get(sourceOf(stream) ?? '')
       if (one) hold(one)
     },
     /** Ends every run within its grace; resolves when all have ended and are journalled. */

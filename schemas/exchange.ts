@@ -1,8 +1,9 @@
 import { z } from 'zod'
+import { AgentResult } from './agent.ts'
 import { DeviceName, Instant, RunId, TaskId } from './ids.ts'
 import { PublicJwk } from './keys.ts'
 import { LogRecord } from './log.ts'
-import { ProcessPayload } from './process.ts'
+import { RunPayload } from './payload.ts'
 import { reportedRunStates } from './run-states.ts'
 import { Options } from './task.ts'
 import { workloadRequests } from './workload-requests.ts'
@@ -66,6 +67,10 @@ export const RunChange = z.looseObject({
   exit_code: z.number().int().optional(),
   signal: z.string().optional(),
   log: RunLog.optional(),
+  /** What came of it, if it was an agent's. */
+  agent: AgentResult.optional(),
+  /** How far the events of an agent go. */
+  events: RunLog.optional(),
 })
 export type RunChange = z.infer<typeof RunChange>
 
@@ -161,7 +166,7 @@ export const RunOrder = z.looseObject({
   run: RunId,
   task: TaskId,
   attempt: Counter,
-  payload: ProcessPayload,
+  payload: RunPayload,
   options: Options,
   /** After this instant of the controller's clock the run must not start any more. */
   start_before: Instant.optional(),

@@ -1,8 +1,9 @@
 import { z } from 'zod'
+import { AgentResult, agentFields, usualAgent } from './agent.ts'
 import { refused, type WireError } from './errors.ts'
 import { faultsOf } from './faults.ts'
 import { DeviceName, Instant, RunId, Subject, TaskId } from './ids.ts'
-import { ProcessPayload } from './process.ts'
+import { RunPayload } from './payload.ts'
 import { terminalRunStates } from './run-states.ts'
 import { parseSelector } from './selector.ts'
 import { taskStates } from './task-states.ts'
@@ -69,7 +70,7 @@ const aliases: Record<string, string> = {
 
 const fields = {
   type: z.enum(taskTypes).default('command'),
-  payload: ProcessPayload,
+  payload: RunPayload,
   priority: z.enum(priorities).default('medium'),
   source: z.string().max(64).default('api'),
   target: Target.default({}),
@@ -104,24 +105,21 @@ export const Task = z.looseObject({
 })
 export type Task = z.infer<typeof Task>
 
-const WithoutPayload = TaskInput.omit({ payload: true }).loose()
-
 const knownFields = [
   ...Object.keys(fields),
-  ...[...ProcessPayload.keyof().options, 'prompt'].map((key) => `payload.${key}`),
+  ...RunPayload.keyof().options.map((key) => `payload.${key}`),
   ...Target.keyof().options.map((key) => `target.${key}`),
   ...[...Options.keyof().options, ...Object.keys(aliases)].map((key) => `options.${key}`),
 ]
 
-/** Reads a task from outside. Aliases become their field; what this version cannot run is told apart from what is wrong. */
+/** Reads a task from outside. Aliases become their field; a task for an agent goes only where that is. */
 export const readTask = (raw: unknown): { ok: true; task: TaskInput } | { ok: false; error: WireError } => {
   const size = Buffer.byteLength(JSON.stringify(raw ?? null))
   if (size > maxTaskBytes) return refused('too_large', `a task is at most ${maxTaskBytes} bytes of JSON, this one is ${size}`)
   const aliased = withoutAliases(raw)
   if (!aliased.ok) return aliased
   const kind = payloadKindOf(aliased.value)
-  const unsupported = kind === 'prompt'
-  const parsed = (unsupported ? WithoutPayload : TaskInput).safeParse(aliased.value, { reportInput: true })
+  const parsed = TaskInput.safeParse(aliased.value, { reportInput: true })
   const faults = parsed.success ? [] : faultsOf(parsed.error, knownFields)
   faults.push(...faultsBetweenFields(aliased.value, kind))
   const first = faults[0]
@@ -129,21 +127,18 @@ export const readTask = (raw: unknown): { ok: true; task: TaskInput } | { ok: fa
     const more = faults.length > 1 ? ` (and ${faults.length - 1} more)` : ''
     return refused('invalid', `Cannot accept the task: ${first.field}: ${first.message}${more}`, faults)
   }
-  if (unsupported) {
-    return refused(
-      'not_supported',
-      `payload.${kind} is not supported by this version; use payload.command, payload.script or payload.workload`,
-      [
-        {
-          field: `payload.${kind}`,
-          code: 'not_supported',
-          message: 'not supported by this version',
-          accepted: ['command', 'script', 'workload'],
-        },
-      ],
-    )
-  }
-  return { ok: true, task: parsed.data as TaskInput } // without faults and supported it was read by TaskInput
+  const task = parsed.data as TaskInput // without faults it was read by TaskInput
+  return { ok: true, task: kind === 'prompt' ? forAgent(task) : task }
+}
+
+/** Of several devices only those that have the agent can take it; one that is named says itself that it has none. */
+const forAgent = (task: TaskInput): TaskInput => {
+  if (task.target.device !== undefined) return task
+  const requirement = `agent.${task.payload.agent ?? usualAgent}`
+  const selector = task.target.selector?.trim() ?? ''
+  const parts = selector === '' ? [] : [selector]
+  if (!selector.split(',').some((part) => part.trim() === requirement)) parts.push(requirement)
+  return { ...task, target: { ...task.target, selector: parts.join(',') } }
 }
 
 /** Which of the four a payload holds, or how many it holds when that is not one. */
@@ -202,6 +197,18 @@ const faultsOfPayload = (payload: Record<string, unknown>, kind: ReturnType<type
       message: 'goes with a command or a script, which it says where to run',
     })
   }
+  if (kind === 'prompt') {
+    if (payload['args'] !== undefined)
+      faults.push({
+        field: 'payload.args',
+        code: 'ambiguous',
+        message: 'belongs to a script; an agent is told all in its prompt',
+      })
+  } else {
+    for (const field of Object.keys(agentFields))
+      if (payload[field] !== undefined)
+        faults.push({ field: `payload.${field}`, code: 'ambiguous', message: 'is for an agent, and goes with payload.prompt' })
+  }
   const isOfDevice = kind === 'workload' || payload['within'] !== undefined
   const isPlaced = isRecord(target) && (target['device'] !== undefined || target['fanout'] === 'all')
   if (isOfDevice && !isPlaced) {
@@ -258,6 +265,8 @@ export const Run = z.looseObject({
     })
     .nullable(),
   late: z.looseObject({ state: z.enum(terminalRunStates), at: Instant }).nullable(),
+  /** What came of it, if it was an agent's. */
+  agent: AgentResult.nullable().optional(),
 })
 export type Run = z.infer<typeof Run>
 

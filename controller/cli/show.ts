@@ -1,5 +1,5 @@
 import type { Device } from '../../schemas/device.ts'
-import { bytesOf, type LogRecord } from '../../schemas/log.ts'
+import { bytesOf, isDrop, type LogRecord } from '../../schemas/log.ts'
 import type { OutputOf } from '../../schemas/operations.ts'
 import type { ProcessPayload } from '../../schemas/process.ts'
 import type { Task } from '../../schemas/task.ts'
@@ -125,7 +125,7 @@ export const statusDetails = (status: OutputOf<'system.status'>): string => {
 export const writeRecord = (io: Pick<Io, 'out' | 'err'>, record: LogRecord, hasTimes = false): void => {
   const [, at, stream, text] = record
   if (hasTimes) (stream === 'o' ? io.out : io.err)(`${new Date(at).toISOString()} `)
-  if (typeof text === 'object' && 'dropped' in text) {
+  if (isDrop(text)) {
     const { lines, bytes, reason } = text.dropped
     io.err(`skein: ${lines} line${lines === 1 ? '' : 's'} (${bytes} bytes) are missing here: ${plain(reason)}\n`)
   } else if (stream === 's') io.err(`skein: ${typeof text === 'string' ? plain(text) : '(not UTF-8)'}\n`)

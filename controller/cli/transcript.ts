@@ -9,7 +9,8 @@ export const createTranscript = (io: Io, isKept: boolean) => {
   const kept = { o: createTail(), e: createTail(), s: createTail() }
   return {
     add: (record: LogRecord): void => {
-      if (isKept) kept[record[2]].add(bytesOf(record))
+      const stream = record[2] === 'a' ? 's' : record[2]
+      if (isKept) kept[stream].add(bytesOf(record))
       else writeRecord(io, record)
     },
     texts: () => ({

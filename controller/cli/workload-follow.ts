@@ -1,4 +1,4 @@
-import { type LogRecord, readRecords } from '../../schemas/log.ts'
+import { isDrop, type LogRecord, readRecords } from '../../schemas/log.ts'
 import { readLogMessage } from '../../schemas/log-message.ts'
 import { topicOf } from '../../schemas/topics.ts'
 import { createBell } from './bell.ts'
@@ -115,5 +115,5 @@ const firstOf = (records: readonly LogRecord[]): number => {
   const [first] = records
   if (!first) return 1
   const text = first[3]
-  return typeof text === 'object' && 'dropped' in text ? text.dropped.from : first[0]
+  return isDrop(text) ? text.dropped.from : first[0]
 }

@@ -49,6 +49,7 @@ export const openDeviceDoor = async ({ fleet, bus, exchange, reported, output, l
       return exchange.chunk(device, chunk, bytes)
     }),
   )
+  await bus.subscribe(filterOf(fleet, 'deviceAgent'), from(byLogMessage, exchange.chunk))
 }
 
 type Read<T> = (payload: Uint8Array) => { ok: true; value: T } | { ok: false; problem: string }

@@ -1,6 +1,6 @@
 import type { Db } from '../../base/database.ts'
 import type { LogHead } from '../../schemas/exchange.ts'
-import { bytesOf, firstSeqOf, type LogRecord, readRecords } from '../../schemas/log.ts'
+import { bytesOf, firstSeqOf, isDrop, type LogRecord, readRecords } from '../../schemas/log.ts'
 import { createLogReader } from './log-reader.ts'
 
 export interface LogRow {
@@ -64,7 +64,7 @@ export const createLogs = (db: Db) => {
       if (!first || firstSeqOf(first) !== start || last?.[0] !== end) continue
       const at = first[1] || (following.get(log.id, end)?.at ?? never)
       put.run(log.id, end, start, at, Buffer.from(JSON.stringify(part)))
-      const lines = part.filter((one) => one[2] !== 's' && one[4] !== 1 && !isDrop(one)).length
+      const lines = part.filter((one) => one[2] !== 's' && one[4] !== 1 && !isDrop(one[3])).length
       const bytes = part.reduce((sum, one) => sum + (one[2] === 's' ? 0 : bytesOf(one).length), 0)
       advance.run(log.last_seq, lines, bytes, log.journal, log.id)
     }
@@ -145,15 +145,13 @@ const restAfter = (records: Uint8Array, end: number): { first: number; records: 
 /** Of records that have no instant: who looks for one begins with what is before them. */
 const never = Number.MAX_SAFE_INTEGER
 
-const isDrop = ([, , , text]: LogRecord): boolean => typeof text === 'object' && 'dropped' in text
-
 /** What of a record lies between two numbers; one that stands for dropped ones may reach beyond them. */
 const within = (record: LogRecord, start: number, end: number): LogRecord[] => {
   const [seq, at, stream, text] = record
   const first = firstSeqOf(record)
   if (seq < start || first > end) return []
   if (first >= start && seq <= end) return [record]
-  if (typeof text !== 'object' || !('dropped' in text)) return []
+  if (!isDrop(text)) return []
   const [from, to] = [Math.max(first, start), Math.min(seq, end)]
   return [[to, at, stream, { dropped: { ...text.dropped, from, to, lines: Math.min(text.dropped.lines, to - from + 1) } }]]
 }

@@ -1,5 +1,5 @@
 import { isAscii } from 'node:buffer'
-import { type LogRecord, maxChunkBytes } from '../../schemas/log.ts'
+import { isDrop, type LogRecord, maxChunkBytes } from '../../schemas/log.ts'
 import type { Numbered } from './numbering.ts'
 
 /** A part of a log as it travels: `body` is its records as JSON. */
@@ -16,8 +16,11 @@ export interface Encoder extends Numbered {
   next(isAll: boolean): Chunk | undefined
 }
 
-/** Writes numbered records as JSON, in chunks that fit in a message each; leaves out those up to `after`. */
-export const createEncoder = (after: number): Encoder => {
+/**
+ * Writes numbered records as JSON, in chunks that fit in a message each; leaves out those up to `after`. Lines that are events, each a JSON object,
+ * stand in their records as what they are.
+ */
+export const createEncoder = (after: number, areEvents = false): Encoder => {
   const full: Chunk[] = []
   let body = ''
   let size = 0
@@ -48,9 +51,20 @@ export const createEncoder = (after: number): Encoder => {
     bytes += moreBytes
   }
 
+  const events = (from: number, at: number, part: Buffer): void => {
+    for (let start = 0, seq = from; start < part.length; seq++) {
+      const end = part.indexOf(10, start)
+      const text = part.toString('utf8', start, end)
+      const record = `[${seq},${at},"a",${text}]`
+      if (seq > after) add(seq, seq, record, Buffer.byteLength(record), 1, end - start + 1)
+      start = end + 1
+    }
+  }
+
   return {
     lines: (from, at, stream, part, count) => {
       if (from + count - 1 <= after) return
+      if (areEvents) return events(from, at, part)
       const ascii = isAscii(part)
       const text = part.toString(ascii ? 'latin1' : 'utf8')
       const sizeOf = ascii ? (piece: string): number => piece.length : Buffer.byteLength
@@ -97,4 +111,4 @@ const newlineIn = (json: string, from: number): number => {
 }
 
 const fromOf = ([seq, , , text]: LogRecord, after: number): number =>
-  typeof text === 'object' && 'dropped' in text ? Math.max(text.dropped.from, after + 1) : seq
+  isDrop(text) ? Math.max(text.dropped.from, after + 1) : seq

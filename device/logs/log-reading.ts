@@ -1,3 +1,4 @@
+import { isEvents } from '../../schemas/sources.ts'
 import { type Chunk, createEncoder, type Encoder } from './encoder.ts'
 import { readSegment, type SpoolSegment } from './log-segments.ts'
 import { createNumbering, type LogLimits, type LogState, type Numbering } from './numbering.ts'
@@ -19,7 +20,7 @@ export const createLogReading = ({ run, segments, limits, spool }: LogReadingDep
     const parts = spool()
     const from = parts.findLastIndex((one) => one.first <= after)
     const index = parts[Math.max(0, from)]?.index ?? 0
-    return { index, position: 0, after, numbering: undefined, encoder: createEncoder(after) }
+    return { index, position: 0, after, numbering: undefined, encoder: createEncoder(after, isEvents(run)) }
   }
 
   /** Each segment begins with how things stand. Where that is further than the one before could be read, the rest of it is damaged. */

@@ -1,5 +1,7 @@
 import type { Clock, Timer } from '../../base/clock.ts'
+import { maxEventBytes } from '../../schemas/agent-events.ts'
 import { maxRecordBytes } from '../../schemas/log.ts'
+import { isEvents } from '../../schemas/sources.ts'
 import { type Options, optionDefaults } from '../../schemas/task.ts'
 import type { Chunk } from './encoder.ts'
 import { encodeFrame, type Frame } from './frames.ts'
@@ -53,7 +55,7 @@ export const limitsOf = (options: Options): LogLimits => ({
  */
 export const openRunLog = (deps: RunLogDeps) => {
   const { run, segments, clock, segmentBytes = () => usualSegmentBytes } = deps
-  const limits = limitsOf(deps.options)
+  const limits = isEvents(run) ? { ...limitsOf({}), maxRecordBytes: maxEventBytes } : limitsOf(deps.options)
   const recovered = recoverSegments(segments, run, limits, deps.found)
   let spool: SpoolSegment[] = recovered.spool
   let acked = deps.acked

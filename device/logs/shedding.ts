@@ -1,4 +1,4 @@
-import type { Dropped } from '../../schemas/log.ts'
+import { type Dropped, isDrop } from '../../schemas/log.ts'
 import { encodeFrame } from './frames.ts'
 import { readSegment, type SpoolSegment } from './log-segments.ts'
 import { createNumbering, freshLog, type LogLimits, type LogState, type Numbered } from './numbering.ts'
@@ -64,7 +64,7 @@ const createTally = (after: number): Numbered & { sum: { lines: number; bytes: n
     },
     record: ([seq, , , text], lines, bytes) => {
       if (seq <= after) return
-      const dropped = typeof text === 'object' && 'dropped' in text ? text.dropped : { lines: 0, bytes: 0 }
+      const dropped = isDrop(text) ? text.dropped : { lines: 0, bytes: 0 }
       sum.lines += lines + dropped.lines
       sum.bytes += bytes + dropped.bytes
     },

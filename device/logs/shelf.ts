@@ -1,4 +1,5 @@
 import type { Clock } from '../../base/clock.ts'
+import { isEvents, runOfSource, streamOf } from '../../schemas/sources.ts'
 import type { Options } from '../../schemas/task.ts'
 import { type Journal, ordersOf } from '../journal.ts'
 import { openRunLog, type RunLog } from './run-log.ts'
@@ -20,7 +21,7 @@ export interface ShelfDeps {
 const keepMs = 24 * 3600 * 1000
 
 /**
- * The logs of all runs on a device. Those that are not acknowledged are open; the others are kept for a while, as far as the budget
+ * The logs of all runs on a device, and the events of agents, each by its source. Those that are not acknowledged are open; the others are kept for a while, as far as the budget
  * goes. Over the budget what the controller has goes first, and then, counted, the oldest part of the largest log.
  */
 export const createShelf = (deps: ShelfDeps) => {
@@ -40,7 +41,7 @@ export const createShelf = (deps: ShelfDeps) => {
       found,
       clock,
       now: deps.now,
-      acked: journal.stream(`log:${run}`).acked,
+      acked: journal.stream(streamOf(run)).acked,
       changed: () => deps.changed(run),
       grown: shedSoon,
       report: deps.report,
@@ -53,11 +54,11 @@ export const createShelf = (deps: ShelfDeps) => {
   const reopen = (run: string): RunLog | undefined => {
     if (reopened?.run === run) return reopened
     const found = kept.get(run)
-    const row = journal.run(run)
+    const row = journal.run(runOfSource(run))
     if (!found || !row) return undefined
     // Its options say where lines are cut: without them its records could not be had again.
     const options = ordersOf(row).options ?? {}
-    const { acked } = journal.stream(`log:${run}`)
+    const { acked } = journal.stream(streamOf(run))
     const quiet = { changed: () => {}, grown: () => {}, report: deps.report }
     reopened = openRunLog({ run, options, segments, found, clock, now: deps.now, acked, ...quiet })
     return reopened
@@ -120,19 +121,23 @@ export const createShelf = (deps: ShelfDeps) => {
     /** A log that is still here, acknowledged or not. */
     lookUp: (run: string): RunLog | undefined => open.get(run) ?? reopen(run),
     /** Those of which something is not acknowledged. */
-    unsent: (): RunLog[] => [...open.values()].filter((log) => log.acked() < log.last()),
-    last: (run: string): number => open.get(run)?.last() ?? journal.stream(`log:${run}`).last,
-    acked: (run: string): number => open.get(run)?.acked() ?? journal.stream(`log:${run}`).acked,
+    unsent: (): RunLog[] => {
+      const logs = [...open.values()].filter((log) => log.acked() < log.last())
+      // Events go before lines: they are fewer, and somebody may have to answer.
+      return [...logs.filter(({ run }) => isEvents(run)), ...logs.filter(({ run }) => !isEvents(run))]
+    },
+    last: (run: string): number => open.get(run)?.last() ?? journal.stream(streamOf(run)).last,
+    acked: (run: string): number => open.get(run)?.acked() ?? journal.stream(streamOf(run)).acked,
     /** Inside a transaction: the controller has a log up to `seq`. An older or impossible word changes nothing. */
     acknowledge: (run: string, seq: number): boolean => {
       const log = open.get(run)
       if (!log?.acknowledge(seq)) return false
-      journal.setAcked(`log:${run}`, seq)
+      journal.setAcked(streamOf(run), seq)
       return true
     },
     /** A commit has failed: what was remembered of it is void. */
     forgetUncommitted: (): void => {
-      for (const log of open.values()) log.setAcked(journal.stream(`log:${log.run}`).acked)
+      for (const log of open.values()) log.setAcked(journal.stream(streamOf(log.run)).acked)
     },
     /** All of an ended run is acknowledged. */
     settled: (run: string): void => {
@@ -150,7 +155,7 @@ export const createShelf = (deps: ShelfDeps) => {
       for (const one of segments.list()) found.set(one.run, [...(found.get(one.run) ?? []), one])
       const byAge = [...found].sort(([, a], [, b]) => (a[0]?.at ?? 0) - (b[0]?.at ?? 0))
       for (const [run, parts] of byAge) {
-        const options = optionsOf(run)
+        const options = optionsOf(runOfSource(run))
         if (options) openLog(run, options, parts)
         else if (options === null) keep(run, parts)
         // Of a memory that is gone: nobody will ask for it.

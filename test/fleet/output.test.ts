@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { isDrop } from '../../schemas/log.ts'
 import { eventually } from '../harness/eventually.ts'
 import { collect, type Installation, isAlive, plainEnv, startInstallation } from '../harness/installation.ts'
 import { seeded } from '../harness/seeded.ts'
@@ -81,7 +82,7 @@ test('a line of 100 MB: its beginning is kept, the rest is counted, and the sum 
     return output.complete && output
   })
   expect(complete).toBe(true)
-  const dropped = records.flatMap(([, , , text]) => (typeof text === 'object' && 'dropped' in text ? [text.dropped] : []))
+  const dropped = records.flatMap(([, , , text]) => (isDrop(text) ? [text.dropped] : []))
   const droppedBytes = dropped.reduce((sum, one) => sum + one.bytes, 0)
   expect(new Set(dropped.map(({ reason }) => reason))).toEqual(new Set(['line_too_long']))
   // 100,000,000 of the line and its newline, with the two lines around it.

@@ -135,7 +135,7 @@ const wrong: readonly [what: string, task: unknown, code: string, field?: string
   ],
   ['device and selector', { payload, target: { device: 'local', selector: 'os=linux' } }, 'invalid', 'target', 'ambiguous'],
   ['a device name that cannot be', { payload, target: { device: 'Local_1' } }, 'invalid', 'target.device', 'invalid_format'],
-  ['a prompt', { payload: { prompt: 'say hello' } }, 'not_supported', 'payload.prompt', 'not_supported'],
+  ['a model for a command', { payload: { command: ['true'], model: 'gpt-4o' } }, 'invalid', 'payload.model', 'ambiguous'],
   ['a workload of no device', { payload: { workload: 'ticker' } }, 'invalid', 'target.device', 'required'],
   ['too large', { payload: { command: ['echo', 'x'.repeat(70_000)] } }, 'too_large'],
   ['an empty idempotency_key', { payload, idempotency_key: '' }, 'invalid', 'idempotency_key', 'too_small'],

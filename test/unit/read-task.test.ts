@@ -140,10 +140,34 @@ describe('readTask()', () => {
     expect(messageOf({ payload: { command: 5 } })).toMatch(/string.*array/)
   })
 
-  test('payload.prompt is valid but not supported yet; faults beside it are still faults', () => {
-    const read = readTask({ payload: { prompt: 'x' } })
-    expect(read.ok ? 'ok' : [read.error.code, read.error.details?.[0]?.field]).toEqual(['not_supported', 'payload.prompt'])
-    expect(faultsOf({ payload: { prompt: 'x' }, priority: 'urgent' })).toEqual(['priority invalid_value'])
+  test('a prompt is for an agent, and goes only where that is', () => {
+    const target = (raw: Record<string, unknown>): unknown => {
+      const read = readTask(raw)
+      return read.ok ? read.task.target : read.error
+    }
+    const prompt = 'say hello'
+    expect(target({ payload: { prompt } })).toEqual({ selector: 'agent.goose' })
+    expect(target({ payload: { prompt }, target: { selector: 'site=berlin' } })).toEqual({ selector: 'site=berlin,agent.goose' })
+    expect(target({ payload: { prompt }, target: { selector: 'agent.goose' } })).toEqual({ selector: 'agent.goose' })
+    expect(target({ payload: { prompt, agent: 'codex' }, target: { fanout: 'all' } })).toEqual({
+      fanout: 'all',
+      selector: 'agent.codex',
+    })
+    expect(target({ payload: { prompt }, target: { device: 'pi-1' } })).toEqual({ device: 'pi-1' })
+  })
+
+  test.each([
+    [{ prompt: 'x', command: ['true'] }, 'payload'],
+    [{ prompt: '' }, 'payload.prompt'],
+    [{ prompt: 'x', max_turns: 0 }, 'payload.max_turns'],
+    [{ prompt: 'x', approve: 'all' }, 'payload.approve'],
+    [{ prompt: 'x', budget: { token: 5 } }, 'payload.budget.token'],
+    [{ prompt: 'x', args: ['a'] }, 'payload.args'],
+    [{ prompt: 'x', secrets: ['a b'] }, 'payload.secrets.0'],
+    [{ command: ['true'], model: 'gpt-4o' }, 'payload.model'],
+  ])('a task with payload %j is refused for %s', (payload, field) => {
+    const read = readTask({ payload })
+    expect(read.ok ? 'ok' : [read.error.code, read.error.details?.[0]?.field]).toEqual(['invalid', field])
   })
 
   test('a workload is run by its name on its device, or on all that are meant; it says itself where and how', () => {

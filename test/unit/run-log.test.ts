@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import type { Chunk } from '../../device/logs/encoder.ts'
 import { headerBytes } from '../../device/logs/frames.ts'
 import { openRunLog } from '../../device/logs/run-log.ts'
-import { bytesOf, firstSeqOf, LogRecord } from '../../schemas/log.ts'
+import { bytesOf, firstSeqOf, isDrop, LogRecord, readRecords } from '../../schemas/log.ts'
 import { maxMessageBytes } from '../../schemas/request.ts'
 import type { Options } from '../../schemas/task.ts'
 import { clockOf, createTime, randomFrom, type Time } from '../simulation/sim-clock.ts'
@@ -165,7 +165,7 @@ describe('openRunLog()', () => {
     one.push(`${'x'.repeat(500)}\nafter\n`)
     one.log.end()
     expect(outputOf(one).toString()).toBe(`${'x'.repeat(64)}after\n`)
-    const dropped = textsOf(one).flatMap((text) => (typeof text === 'object' && 'dropped' in text ? [text.dropped] : []))
+    const dropped = textsOf(one).flatMap((text) => (isDrop(text) ? [text.dropped] : []))
     expect(dropped).toMatchObject([{ lines: 1, bytes: 937, reason: 'line_too_long' }])
     expect(one.log.state()).toMatchObject({ bytes: 70, dropped_bytes: 937, dropped_lines: 1, over: null })
   })
@@ -306,9 +306,9 @@ describe('what the disk has not kept', () => {
       expect(firstSeqOf(record)).toBe(next)
       next = record[0] + 1
     }
-    const isMark = (text: LogRecord[3]) => typeof text === 'object' && 'dropped' in text
+    const isMark = (text: LogRecord[3]) => isDrop(text)
     return {
-      marks: records.flatMap(([, , , text]) => (typeof text === 'object' && 'dropped' in text ? [text.dropped] : [])),
+      marks: records.flatMap(([, , , text]) => (isDrop(text) ? [text.dropped] : [])),
       lines: records.filter(([, , , text]) => !isMark(text)).map(([, , , text]) => text),
     }
   }
@@ -465,4 +465,24 @@ test('of what is written after an end is told as before: a workload goes on with
   live(100)
   expect(one.changes()).toBeGreaterThan(before)
   expect(textsOf(one)).toEqual(['first', 'second'])
+})
+
+test('events of an agent are numbered as lines are, and stand in their records as what they are', () => {
+  const clock = clockOf(time, { isDead: false, wallOffsetMs: 0 })
+  const log = openRunLog({
+    ...{ run: 'agent:r-1', options: {}, segments: spool.segments, found: [], clock, now: clock.now, acked: 0 },
+    ...{ changed: () => {}, grown: () => {}, report: () => {} },
+  })
+  const events = [
+    { type: 'message', text: 'a "quoted" line\nand another, ünïcode' },
+    { type: 'usage', tokens: 12, text: 'x'.repeat(40_000) },
+  ]
+  for (const event of events) log.push('o', Buffer.from(`${JSON.stringify(event)}\n`))
+  log.end()
+  const records = readRecords(log.after(0)?.body ?? '')
+  expect(records?.map(([seq, , stream, event]) => [seq, stream, event])).toEqual([
+    [1, 'a', events[0]],
+    [2, 'a', events[1]],
+  ])
+  expect(readRecords(log.after(1)?.body ?? '')?.map(([seq]) => seq)).toEqual([2])
 })

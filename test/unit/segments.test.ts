@@ -18,7 +18,7 @@ import { freshLog } from '../../device/logs/numbering.ts'
 import { rehearse } from '../../device/logs/rehearsal.ts'
 import { openRunLog } from '../../device/logs/run-log.ts'
 import { openSegments, type Segments } from '../../device/logs/segments.ts'
-import { bytesOf, LogRecord } from '../../schemas/log.ts'
+import { bytesOf, isDrop, LogRecord } from '../../schemas/log.ts'
 import { canMount, mountSmallDisk, type SmallDisk } from '../harness/small-disk.ts'
 import { clockOf, createTime } from '../simulation/sim-clock.ts'
 
@@ -268,7 +268,7 @@ describe.skipIf(!canMount())('openRunLog() on a full disk', () => {
     expect(one.log.isFull(), 'there is room now').toBe(false)
     one.log.end()
     const [first] = recordsOf(one)
-    const dropped = typeof first?.[3] === 'object' && 'dropped' in first[3] ? first[3].dropped : undefined
+    const dropped = first && isDrop(first[3]) ? first[3].dropped : undefined
     expect(dropped).toMatchObject({ from: 1, reason: 'spool_full' })
     expect(outputOf(one)).toBe(lines(dropped?.lines ?? 0, 20_500))
     // The next daemon finds the same.
