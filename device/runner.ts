@@ -1,4 +1,5 @@
-import type { ProcessPayload } from '../schemas/process.ts'
+import type { Writable } from 'node:stream'
+import type { RunPayload } from '../schemas/payload.ts'
 import type { Sandbox, StopSignal } from '../schemas/workload.ts'
 
 /**
@@ -20,11 +21,13 @@ export interface Runner {
 
 export interface StartOrder {
   run: string
-  payload: ProcessPayload
+  payload: RunPayload
   /** Variables beside those of the payload and the daemon's own (PATH, HOME, …): SKEIN_RUN, SKEIN_TASK, SKEIN_DEVICE, SKEIN_ATTEMPT. */
   env: Readonly<Record<string, string>>
   /** How it is set up beyond that; a task's own command has none of it. */
   setup?: RunSetup
+  /** It has a standard input, `RunHandle.input`, and ends with this daemon: nobody else could go on with what it hears. */
+  hasInput?: boolean
 }
 
 /** As whom, where and within which limits a program runs. What this device cannot enforce is refused before (`Runner.lacks`), never left out. */
@@ -51,6 +54,8 @@ export interface AdoptOrder {
   boot: string
   /** It was started with a setup. */
   hasSetup?: boolean
+  /** It had a standard input, or is an agent: it ends, as nobody can go on with it. */
+  wasMortal?: boolean
 }
 
 export interface RunWatcher {
@@ -87,6 +92,8 @@ export interface RunHandle {
   /** Stops reading its output: the program waits when its pipe is full. */
   pause(): void
   resume(): void
+  /** Its standard input, if it was ordered with one. */
+  input?: Writable
   /** Lets go of pipes and timers without touching the process: the daemon ends, the run goes on. */
   release(): void
 }

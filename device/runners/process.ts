@@ -1,5 +1,7 @@
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { constants, existsSync, mkdirSync, openSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { Socket } from 'node:net'
 import { dirname, join, resolve } from 'node:path'
+import type { Writable } from 'node:stream'
 import { type Clock, every } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
 import type { AdoptOrder, RunEnd, RunHandle, Runner, RunWatcher, StartOrder } from '../runner.ts'
@@ -62,6 +64,7 @@ export const startProcessRunner = ({ folder, data, clock, log, env, pollMs = 100
   makeWake(wakePath)
   const live = new Map<string, LiveRun>()
   let isInHurry = false
+  const inputs = new Map<string, Writable>()
   const shims = openShims({
     runs: folder,
     boot,
@@ -141,7 +144,7 @@ export const startProcessRunner = ({ folder, data, clock, log, env, pollMs = 100
     return run
   }
 
-  const launch = ({ run, payload, env: variables, setup }: StartOrder, watcher: RunWatcher): RunHandle => {
+  const launch = ({ run, payload, env: variables, setup, hasInput }: StartOrder, watcher: RunWatcher): RunHandle => {
     const path = join(folder, run)
     const claim = readClaim(path)
     const earlier = { run, boot: (claim.by === 'shim' ? claim.boot : undefined) ?? boot }
@@ -164,9 +167,11 @@ export const startProcessRunner = ({ folder, data, clock, log, env, pollMs = 100
     const line = commandLineOf(payload, own, confined?.work ?? join(path, 'work'), script)
     if (!line.ok) return refuse(line.code, line.reason)
     const program = confined ? confined.wrap(line, line.cwd, payload.script === undefined ? undefined : resolve(script)) : line
+    const input = hasInput ? openInput(join(path, 'in')) : undefined
     const live = watch(earlier, watcher, 'cannot_start: its shim did not begin', true, confined?.kept)
+    if (input) inputs.set(run, input)
     serve((confined?.before ?? '') + programText(own, line.cwd, newSession.wordsFor(program)))
-    return live
+    return input ? Object.assign(live, { input }) : live
   }
 
   return {
@@ -196,6 +201,8 @@ export const startProcessRunner = ({ folder, data, clock, log, env, pollMs = 100
     },
     forget: (run) => {
       live.get(run)?.release()
+      inputs.get(run)?.destroy()
+      inputs.delete(run)
       try {
         const path = join(folder, run)
         const cgroup = readSetup(path, false)?.cgroup
@@ -221,6 +228,16 @@ export const startProcessRunner = ({ folder, data, clock, log, env, pollMs = 100
       cgroups.close()
     },
   }
+}
+
+/** The pipe that a program reads from. It is open for reading as well, so that it can be opened before the program has. */
+const openInput = (path: string): Writable => {
+  makePipes([path])
+  // Not written in place because the type of the constructor does not say that a pipe may be written to only.
+  const options = { fd: openSync(path, constants.O_RDWR | constants.O_NONBLOCK), readable: false, writable: true }
+  const socket = new Socket(options)
+  // Who does not listen any more has ended, which is told elsewhere.
+  return socket.on('error', () => undefined)
 }
 
 /** The pipe through which shims wake the daemon. Those of runs that go on have it open, so it is used again. */

@@ -8,7 +8,7 @@ import { build } from 'esbuild'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type Clock, systemClock } from '../../base/clock.ts'
 import { silentLog } from '../../base/log.ts'
-import type { RunEnd, RunHandle, RunWatcher } from '../../device/runner.ts'
+import type { RunEnd, RunHandle, RunWatcher, StartOrder } from '../../device/runner.ts'
 import { startProcessRunner } from '../../device/runners/process.ts'
 import { readBootId, statOf } from '../../device/runners/process-table.ts'
 import { readClaim } from '../../device/runners/run-folder.ts'
@@ -131,6 +131,23 @@ const shimIn = (folder: string, program: string): Promise<unknown> => {
   shim.stdin.end(shimText(readBootId(), '../.wake') + serveText('other', program))
   return new Promise((resolve) => shim.once('exit', resolve))
 }
+
+describe('a standard input', () => {
+  test('is what its handle writes, and ends when that does', async () => {
+    const watcher = watcherOf('r-1')
+    const handle = runner.start(
+      { run: 'r-1', payload: { command: ['sh', '-c', 'cat; exit 3'] }, env: {}, hasInput: true },
+      watcher,
+    )
+    const run = keep(Object.assign(watcher, { handle }))
+    handle.input?.write('one\n')
+    await eventually('it is heard', () => run.text('o') === 'one\n')
+    const much = 'x'.repeat(300_000)
+    handle.input?.end(`${much}\n`)
+    expect(await endOf(run)).toEqual({ kind: 'exited', code: 3 })
+    expect(run.text('o')).toBe(`one\n${much}\n`)
+  })
+})
 
 describe('startProcessRunner() starts', () => {
   test('a program in a shim that stays, not in one that was just told to go', async () => {
@@ -516,16 +533,27 @@ describe('a killed daemon', () => {
   })
   afterAll(() => rmSync(built, { recursive: true, force: true }))
 
-  const startDaemon = (run: string, payload: ProcessPayload) => {
+  const startDaemon = (run: string, payload: ProcessPayload, more: Partial<StartOrder> = {}) => {
     const daemon = spawn(process.execPath, [program, runs, join(world, 'journal')], { stdio: ['pipe', 'pipe', 'inherit'] })
     daemons.push(daemon)
     let said = ''
     daemon.stdout.on('data', (bytes) => {
       said += bytes
     })
-    daemon.stdin.write(`${JSON.stringify({ run, payload, env: {} })}\n`)
+    daemon.stdin.write(`${JSON.stringify({ run, payload, env: { SKEIN_RUN: run }, ...more })}\n`)
     return { said: () => said, kill: () => killed(daemon) }
   }
+
+  test('a run with a standard input ends with its daemon, with all that it has started, though no other comes', async () => {
+    const path = join(world, 'pids')
+    const deaf = `trap '' TERM; setsid sh -c 'echo $$ >>${path}; exec sleep 1000' & echo $$ >>${path}; while :; do sleep 0.1; done`
+    const daemon = startDaemon('r-1', { command: ['sh', '-c', deaf] }, { hasInput: true })
+    const pids = (): number[] => (existsSync(path) ? readFileSync(path, 'utf8').split('\n').slice(0, -1).map(Number) : [])
+    await eventually('both run', () => pids().length === 2)
+    await daemon.kill()
+    await eventually('both are gone', () => pids().every((pid) => !statOf(pid)?.isAlive), 10_000)
+    expect(await endOf(adopt('r-1'))).toMatchObject({ kind: 'exited', code: 137 })
+  })
 
   const killed = async (daemon: ChildProcess): Promise<void> => {
     const gone = new Promise((resolve) => daemon.once('exit', resolve))
