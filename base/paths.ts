@@ -16,6 +16,8 @@ export const pathsIn = (data: string) => ({
   controllerDb: join(data, 'controller', 'controller.db'),
   logDb: join(data, 'controller', 'logs.db'),
   devices: join(data, 'devices'),
+  /** Profiles of agents beside those that are known. */
+  agents: join(data, 'agents'),
   /** Of a machine that has joined: as which device, where. */
   membership: join(data, 'device.json'),
   device: (name: string) => devicePathsIn(join(data, 'devices', name)),
@@ -38,4 +40,9 @@ export const devicePathsIn = (folder: string) => ({
   /** A folder for each workload. */
   workloads: join(folder, 'workloads'),
   socket: join(folder, 'socket'),
+  /** What it holds for agents. */
+  secrets: join(folder, 'secrets.json'),
+  /** A folder for each agent while it runs, and what they have left. */
+  agents: join(folder, 'agents'),
+  artifacts: join(folder, 'artifacts'),
 })

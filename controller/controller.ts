@@ -7,6 +7,8 @@ import type { Family } from '../base/metrics.ts'
 import { ControllerState } from '../schemas/exchange.ts'
 import { instant } from '../schemas/ids.ts'
 import { filterOf, topicOf } from '../schemas/topics.ts'
+import { agentOperations } from './agent-operations.ts'
+import { createApprovalKeeping } from './approvals.ts'
 import type { Ask } from './asking.ts'
 import { createAudit } from './audit.ts'
 import { silentAfterMs } from './core/leases.ts'
@@ -155,7 +157,9 @@ export const startController = async (deps: ControllerDeps): Promise<Controller>
     log,
   })
   const fetching = createFetching({ store, fleet, effects, clock })
+  const approvals = createApprovalKeeping({ store, fleet, effects, commits, clock })
   const exchange = createExchange({
+    approvals,
     store,
     fleet,
     effects,
@@ -210,7 +214,12 @@ export const startController = async (deps: ControllerDeps): Promise<Controller>
     retention,
     effects,
     taskLog: createTaskLog({ store, fetching, reading, clock }),
-    more: { ...trust.handlers, ...workloadOperations({ fleet, views, asking, effects, commits, clock, chance }) },
+    more: {
+      ...trust.handlers,
+      ...approvals.handlers,
+      ...agentOperations({ store, reading, asking, effects, commits, clock, chance }),
+      ...workloadOperations({ fleet, views, asking, effects, commits, clock, chance }),
+    },
     used: trust.used,
     host: deps.host ?? noHost,
     epoch: epochs.now,
@@ -246,6 +255,7 @@ export const startController = async (deps: ControllerDeps): Promise<Controller>
   const ticking: Timer = every(clock, 1000, () => {
     watch.tick()
     if (bus.isConnected()) restored.tick()
+    approvals.tick()
   })
 
   return {

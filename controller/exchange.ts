@@ -5,8 +5,10 @@ import type { Log } from '../base/log.ts'
 import { thumbprintOf } from '../base/p256.ts'
 import type { DeviceState, Heartbeat, Hello, RunReport } from '../schemas/exchange.ts'
 import type { LogMessage } from '../schemas/log-message.ts'
+import { isRunOver } from '../schemas/run-states.ts'
 import { runOfSource, sourceOf, streamOf } from '../schemas/sources.ts'
 import { createAcknowledgements } from './acknowledgements.ts'
+import type { ApprovalKeeping } from './approvals.ts'
 import type { Effects } from './effects.ts'
 import type { Execution } from './execution.ts'
 import type { Fetching } from './fetching.ts'
@@ -20,6 +22,7 @@ export interface ExchangeDeps {
   effects: Effects
   execution: Execution
   fetching: Fetching
+  approvals: ApprovalKeeping
   commits: GroupCommit
   logCommits: GroupCommit
   clock: Clock
@@ -41,7 +44,7 @@ export interface ExchangeDeps {
  * acknowledges what is committed. Whatever is old, foreign or out of order changes nothing and is answered with where we are.
  */
 export const createExchange = (deps: ExchangeDeps) => {
-  const { store, fleet, effects, execution, fetching, commits, logCommits, clock, log } = deps
+  const { store, fleet, effects, execution, fetching, approvals, commits, logCommits, clock, log } = deps
   const acks = createAcknowledgements({ store, fleet, effects, clock })
   const reconcile = createReconciliation({
     store,
@@ -125,6 +128,7 @@ export const createExchange = (deps: ExchangeDeps) => {
           const welcome = reconcile.welcome(device, hello)
           device.welcomedKeys = welcome.keys?.map(thumbprintOf)
           effects.command(name, 'welcome', welcome)
+          approvals.welcomed(name)
           deps.roomFor(name)
         })
         .then(() => {
@@ -150,6 +154,8 @@ export const createExchange = (deps: ExchangeDeps) => {
               break
             }
             execution.report(name, change)
+            if (change.approval) approvals.heard(name, change)
+            else if (isRunOver(change.state)) approvals.runEnded(name, change.run)
             cursor = change.seq
           }
           if (cursor !== device.row.cursor) {

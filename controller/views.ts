@@ -124,6 +124,7 @@ export const runView = (row: RunRow): Run => ({
   confirmed: row.confirmed === null ? null : row.confirmed === 1,
   log: row.log === null ? null : JSON.parse(row.log),
   late: row.late === null ? null : JSON.parse(row.late),
+  ...(row.agent === null ? {} : { agent: JSON.parse(row.agent) }),
 })
 
 interface Moment {

@@ -9,6 +9,7 @@ import { createRecovery } from '../base/recovery.ts'
 import { refused } from '../schemas/errors.ts'
 import type { Hello } from '../schemas/exchange.ts'
 import type { ProcessPayload } from '../schemas/process.ts'
+import type { WorkloadQuestion } from '../schemas/workload-requests.ts'
 import type { WorkloadStatus } from '../schemas/workload-status.ts'
 import type { Perform } from './answering.ts'
 import type { DeviceIdentity } from './identity.ts'
@@ -158,9 +159,17 @@ export const createDeviceCore = (deps: DeviceCoreDeps) => {
     wantsAnswer: supervisor.wantsAnswer,
     orders: supervisor.orders,
     cancels: supervisor.cancels,
+    answers: supervisor.answers,
     unwanted: supervisor.unwanted,
     acknowledged: supervisor.acknowledged,
-    perform: workloads?.perform ?? (async () => refused('not_supported', `device "${deps.name}" keeps no workloads`)),
+    perform: async (request, input) => {
+      // What is said to an agent is for its run, whatever that is of.
+      if (request === 'say') {
+        const { run, text, by } = input as WorkloadQuestion<'say'> // read by the schema of that name
+        return supervisor.tell(run, text, by)
+      }
+      return workloads?.perform(request, input) ?? refused('not_supported', `device "${deps.name}" keeps no workloads`)
+    },
     reported: () => {
       const statuses = workloads?.statuses()
       return statuses ? { seq: journal.nextReported(), revision: 0, workloads: statuses } : null

@@ -1,13 +1,13 @@
 import { mkdirSync } from 'node:fs'
 import { systemChance } from '../base/chance.ts'
-import { sleep, systemClock } from '../base/clock.ts'
+import { every, sleep, systemClock } from '../base/clock.ts'
 import { isDamage, suspect } from '../base/damage.ts'
 import type { Log } from '../base/log.ts'
 import { startLoopDelay } from '../base/loop-delay.ts'
 import { openMetricsDoor } from '../base/metrics-door.ts'
 import { startMqttBus } from '../base/mqtt-bus.ts'
 import { noBus } from '../base/no-bus.ts'
-import { devicePathsIn } from '../base/paths.ts'
+import { devicePathsIn, pathsIn } from '../base/paths.ts'
 import type { Plugins } from '../base/plugins/plugins.ts'
 import { claimsIn } from '../base/token-claims.ts'
 import { version } from '../base/version.ts'
@@ -15,6 +15,10 @@ import { deviceClientId } from '../schemas/client-ids.ts'
 import { accepted } from '../schemas/errors.ts'
 import { instant } from '../schemas/ids.ts'
 import { topicOf } from '../schemas/topics.ts'
+import { withAgents } from './agents/agent-runner.ts'
+import { createFoundAgents } from './agents/found-agents.ts'
+import { readProfiles } from './agents/profile.ts'
+import { openSecrets } from './agents/secrets.ts'
 import { createDeviceCore } from './core.ts'
 import { hostMetricsOf, readHostFacts } from './host-metrics.ts'
 import { openIdentity } from './identity.ts'
@@ -70,6 +74,8 @@ export interface DeviceOptions {
 
 /** How long a device that ends waits for its last results to be acknowledged; they are in its journal anyway. */
 const farewellMs = 1500
+/** How often it is looked whether agents have come, gone, or changed. */
+const agentsMs = 60_000
 /** So that the answer to who asked for it is out. */
 const shutdownAfterMs = 50
 
@@ -84,7 +90,14 @@ export const startDevice = async (options: DeviceOptions) => {
   for (const one of plugins.shown)
     if ('error' in one) log.error(one, 'cannot use a plugin; what needs it is refused')
     else log.info(one, 'plugin loaded')
-  const runner = startProcessRunner({ folder: paths.runs, data: options.data, clock, log, env: options.env })
+  const processes = startProcessRunner({ folder: paths.runs, data: options.data, clock, log, env: options.env })
+  const profiles = readProfiles(pathsIn(options.data).agents)
+  const agents = createFoundAgents(profiles, options.env['PATH'] ?? '', log)
+  const secrets = openSecrets(paths.secrets)
+  const runner = withAgents({
+    ...{ runner: processes, profiles, secrets, clock, log },
+    ...{ runs: paths.runs, homes: paths.agents, artifacts: paths.artifacts },
+  })
   const segments = openSegments(paths.spool)
   const bus =
     options.url === undefined
@@ -123,7 +136,7 @@ export const startDevice = async (options: DeviceOptions) => {
   })
 
   const facts = readHostFacts()
-  const labels = (): Record<string, string> => ({ ...facts, ...options.labels })
+  const labels = (): Record<string, string> => ({ ...facts, ...agents.labels(), ...options.labels })
   const surroundings: Surroundings = (own, payloadEnv) => environmentOf(options.env, own, { env: payloadEnv })
   const wallClock = watchWallClock({ journal, clock })
   const boot = readBootId()
@@ -166,6 +179,14 @@ export const startDevice = async (options: DeviceOptions) => {
     damaged,
   })
   tellOfRoom = core.link.beat
+  const lookForAgents = (): void => {
+    agents.look().then(
+      (isChanged) => isChanged && core.link.startOver(),
+      (error: unknown) => log.warn({ err: error }, 'cannot look for agents'),
+    )
+  }
+  lookForAgents()
+  const looking = every(clock, agentsMs, lookForAgents)
   // Without a broker there is no token to renew.
   const renewal = startRenewal({
     fleet,
@@ -224,6 +245,9 @@ export const startDevice = async (options: DeviceOptions) => {
       reload: ({ dry_run }) => requests.reload({}, dry_run),
       metrics: () => accepted({ text: renderMetrics() }),
       status: () => accepted(status()),
+      secrets: () => accepted({ secrets: secrets.names() }),
+      secret_set: ({ name, value }) => secrets.set(name, value),
+      secret_delete: (input) => secrets.delete(input.name),
       shutdown: () => {
         clock.after(shutdownAfterMs, options.endForGood)
         return accepted({ device: name, pid: process.pid, workloads: workloads.live.size })
@@ -240,6 +264,7 @@ export const startDevice = async (options: DeviceOptions) => {
 
   const end = async (): Promise<void> => {
     room.close()
+    looking.cancel()
     wallClock.close()
     renewal.close()
     await delay.close()

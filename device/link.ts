@@ -24,6 +24,7 @@ import { type HelloSources, helloOf } from './hello.ts'
 import { createRefusals } from './refusals.ts'
 import { createReporting, type ReportedNow } from './reporting.ts'
 import { createSender } from './sender.ts'
+import type { Supervisor } from './supervisor.ts'
 import { createTrust, type Pins } from './trust.ts'
 
 export interface LinkDeps extends HelloSources {
@@ -45,6 +46,8 @@ export interface LinkDeps extends HelloSources {
   /** With the moment, on the monotonic clock, when the controller sent them. */
   orders: (runs: RunOrder[], sentMono: number) => void
   cancels: (runs: string[]) => void
+  /** Somebody has answered what agents wait for. */
+  answers: Supervisor['answers']
   unwanted: (runs: string[]) => void
   /** Something was acknowledged. */
   acknowledged: (stream: string) => void
@@ -163,6 +166,8 @@ export const createLink = (deps: LinkDeps) => {
         return deps.orders(command.body.runs, clock.mono() - Math.max(0, controllerNow() - command.issuedAt))
       case 'cancel':
         return deps.cancels(command.body.runs)
+      case 'answer':
+        return deps.answers(command.body.answers)
       case 'start':
       case 'stop':
       case 'restart':
@@ -170,6 +175,7 @@ export const createLink = (deps: LinkDeps) => {
       case 'logs':
       case 'history':
       case 'shell':
+      case 'say':
         return ask(command.verb, command.body)
     }
   }

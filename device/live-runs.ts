@@ -10,6 +10,8 @@ export interface Live {
   row: JournalRun
   orders: RunOrder
   log: RunLog
+  /** What an agent does; there is none before it has done something. */
+  events: RunLog | null
   handle: RunHandle | null
   timeout: Timer | null
   isPaused: boolean

@@ -2,7 +2,7 @@ import type { RunChange } from '../schemas/exchange.ts'
 import type { StopReason } from './journal.ts'
 import type { RunEnd } from './runner.ts'
 
-export type EndOfRun = Pick<RunChange, 'state' | 'reason' | 'exit_code' | 'signal'>
+export type EndOfRun = Pick<RunChange, 'state' | 'reason' | 'exit_code' | 'signal' | 'agent'>
 
 /**
  * Decides how a run has ended, from why it was being stopped and from what the runner found. Never a guess: where no status was
@@ -17,7 +17,12 @@ export const endOfRun = (end: RunEnd, stopFor: StopReason | null, timeoutSeconds
 const shortened = (reason: string): string => (reason.length <= 500 ? reason : `${reason.slice(0, 499)}…`)
 
 const whole = (end: RunEnd, stopFor: StopReason | null, timeoutSeconds: number | undefined): EndOfRun => {
-  const code = end.kind === 'exited' ? { exit_code: end.code } : {}
+  const code =
+    end.kind === 'exited'
+      ? { exit_code: end.code }
+      : end.kind === 'agent'
+        ? { ...(end.code === null ? {} : { exit_code: end.code }), agent: end.result }
+        : {}
   const signal = stopFor !== null && end.kind === 'exited' ? signalOf(end.code) : {}
   switch (stopFor) {
     case 'cancelled':
@@ -44,6 +49,10 @@ const whole = (end: RunEnd, stopFor: StopReason | null, timeoutSeconds: number |
       return { state: 'failed', reason: end.reason, exit_code: end.code }
     case 'unknown':
       return { state: 'failed', reason: end.reason }
+    case 'agent':
+      return end.result.stop_reason === 'completed'
+        ? { state: 'succeeded', ...code }
+        : { state: 'failed', reason: `${end.result.stop_reason}: ${end.reason}`, ...code }
   }
 }
 

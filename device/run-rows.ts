@@ -63,3 +63,12 @@ export const logOf = ({ log_seq: last_seq, lines, bytes, dropped_lines, dropped_
   dropped_lines,
   dropped_bytes,
 })
+
+/** How many events a run had. */
+export const eventCountsOf = ({ seq: last_seq, lines, bytes, dropped_lines, dropped_bytes }: LogState): RunLog => ({
+  last_seq,
+  lines,
+  bytes,
+  dropped_lines,
+  dropped_bytes,
+})

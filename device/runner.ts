@@ -1,4 +1,6 @@
 import type { Writable } from 'node:stream'
+import type { AgentResult } from '../schemas/agent.ts'
+import type { AgentEvent, ApprovalChange } from '../schemas/agent-events.ts'
 import type { RunPayload } from '../schemas/payload.ts'
 import type { Sandbox, StopSignal } from '../schemas/workload.ts'
 
@@ -65,6 +67,12 @@ export interface RunWatcher {
   output(stream: 'o' | 'e', bytes: Buffer): void
   /** The program has exited, its whole group is gone and its pipes are drained. Called once, last. */
   ended(end: RunEnd): void
+  /** Of an agent: what it does, as it does it. */
+  event?(event: AgentEvent): void
+  /** Skein's own word, for the log. */
+  say?(text: string): void
+  /** Of an agent: it waits for somebody's permission, or that has been answered. */
+  approval?(change: ApprovalChange): void
   /** Called in place of all others: the disk is full, and nothing of the run has begun. Forgotten and started again it may. */
   noRoom(): void
 }
@@ -83,15 +91,30 @@ export type RunEnd =
   | { kind: 'not_started'; code: number; reason: string }
   /** It ran, but no status was recorded: `device_rebooted` or `exit_unknown`. */
   | { kind: 'unknown'; reason: 'device_rebooted' | 'exit_unknown' }
+  /** An agent, as far as it got. Its process has gone. */
+  | { kind: 'agent'; reason: string; code: number | null; result: AgentResult }
+
+export interface ApprovalAnswer {
+  approval: string
+  verdict: 'approved' | 'rejected'
+  by: string
+  reason: string | null
+}
 
 export interface RunHandle {
   /** SIGTERM, or another signal, to all of it, SIGKILL after the grace; at once with a grace of 0. Again: only ever sooner. `ended` follows. */
   stop(graceMs: number, signal?: StopSignal): void
+  /** Its time is over: nothing is asked of it before the signal. */
+  cutOff?(graceMs: number): void
   /** What all of its processes together use now; null while there are none. */
   usage(): { memoryBytes: number; processes: number } | null
   /** Stops reading its output: the program waits when its pipe is full. */
   pause(): void
   resume(): void
+  /** Of an agent: tells it something while it works. False when it does not listen any more. */
+  tell?(text: string, by: string): boolean
+  /** Of an agent: somebody has answered what it waits for. An answer that comes too late changes nothing. */
+  answer?(answer: ApprovalAnswer): void
   /** Its standard input, if it was ordered with one. */
   input?: Writable
   /** Lets go of pipes and timers without touching the process: the daemon ends, the run goes on. */

@@ -25,7 +25,11 @@ export const createStopping = ({ journal, live, clock, report }: StoppingDeps) =
   const marginMs = (one: Live, wantedGraceMs: number): number =>
     Math.min(wantedGraceMs + killMarginMs, ((one.orders.given_up_after_seconds ?? 0) * 1000) / 2)
 
-  const signal = (one: Live): void => one.handle?.stop(graceMs(one))
+  const signal = (one: Live): void => {
+    // Whoever has had its time is not asked to end what it is at.
+    if (one.row.stop_for === 'timed_out' && one.handle?.cutOff) one.handle.cutOff(graceMs(one))
+    else one.handle?.stop(graceMs(one))
+  }
 
   const stop = (one: Live, why: StopReason): void => {
     if (one.row.stop_for !== null) return signal(one)

@@ -2,16 +2,18 @@ import type { Clock } from '../base/clock.ts'
 import { every } from '../base/clock.ts'
 import type { GroupCommit } from '../base/group-commit.ts'
 import type { Log } from '../base/log.ts'
+import type { ApprovalChange } from '../schemas/agent-events.ts'
+import { accepted, type Outcome, refused } from '../schemas/errors.ts'
 import type { RunOrder } from '../schemas/exchange.ts'
 import { isRunOver } from '../schemas/run-states.ts'
-import { sourceOf } from '../schemas/sources.ts'
+import { eventsOf, sourceOf } from '../schemas/sources.ts'
 import { type Journal, type JournalRun, ordersOf } from './journal.ts'
 import { createLiveRuns, type Live } from './live-runs.ts'
 import { createLogFlow } from './log-flow.ts'
 import type { Shelf } from './logs/shelf.ts'
 import { endOfRun } from './run-end.ts'
-import { changeOf, countsOf, logOf, newRow } from './run-rows.ts'
-import type { RunEnd, RunHandle, Runner, RunWatcher, StartOrder } from './runner.ts'
+import { changeOf, countsOf, eventCountsOf, logOf, newRow } from './run-rows.ts'
+import type { ApprovalAnswer, RunEnd, RunHandle, Runner, RunWatcher, StartOrder } from './runner.ts'
 import { createSettlement } from './settlement.ts'
 import { createStopping } from './stopping.ts'
 
@@ -63,6 +65,7 @@ export const createSupervisor = (deps: SupervisorDeps) => {
       row,
       orders,
       log: shelf.open(row.run_id, orders.options),
+      events: shelf.get(eventsOf(row.run_id)) ?? null,
       handle: null,
       timeout: null,
       isPaused: false,
@@ -79,7 +82,9 @@ export const createSupervisor = (deps: SupervisorDeps) => {
     const watcher = watch(one)
     // What is not to begin any more is adopted: that claims it, so that nothing can start it.
     one.handle =
-      mayBegin && row.stop_for === null ? begun(one, watcher) : runner.adopt({ run: row.run_id, boot: row.boot }, watcher)
+      mayBegin && row.stop_for === null
+        ? begun(one, watcher)
+        : runner.adopt({ run: row.run_id, boot: row.boot, wasMortal: isAgents(one.orders) }, watcher)
     if (row.stop_for !== null) signal(one)
     else if (isShuttingDown) stop(one, 'shutdown')
   }
@@ -134,14 +139,38 @@ export const createSupervisor = (deps: SupervisorDeps) => {
       one.log.push(stream, bytes)
       hold(one)
     },
+    event: (event) => {
+      one.events ??= shelf.open(eventsOf(one.row.run_id), {})
+      one.events.push('o', Buffer.from(`${JSON.stringify(event)}\n`))
+    },
+    say: (text) => {
+      try {
+        one.log.say(text)
+      } catch (error) {
+        // The events have it as well, and wait for room.
+        report(error)
+      }
+    },
+    approval: (change) => tellApproval(one, change),
     ended: (end) => finish(one, end),
     noRoom: () => startLater(one),
   })
+
+  /** Somebody may have to answer: it is told until it is acknowledged. */
+  const tellApproval = (one: Live, approval: ApprovalChange): void => {
+    live
+      .change(one, () => void journal.appendChange({ ...changeOf(one.row, deps.controllerNow()), approval }))
+      .then(deps.wake, (error: unknown) => {
+        report(error)
+        clock.after(1000, () => tellApproval(one, approval))
+      })
+  }
 
   const finish = (one: Live, end: RunEnd): void => {
     one.timeout?.cancel()
     try {
       one.log.end()
+      one.events?.end()
     } catch (error) {
       report(error)
       clock.after(1000, () => finish(one, end))
@@ -158,7 +187,13 @@ export const createSupervisor = (deps: SupervisorDeps) => {
           ended_at: deps.controllerNow(),
           result: JSON.stringify(result),
         }
-        seq = journal.appendChange(changeOf(one.row, deps.controllerNow(), { ...result, log: logOf(one.row) }))
+        seq = journal.appendChange(
+          changeOf(one.row, deps.controllerNow(), {
+            ...result,
+            log: logOf(one.row),
+            ...(one.events ? { events: eventCountsOf(one.events.state()) } : {}),
+          }),
+        )
       })
       .then(
         () => {
@@ -274,6 +309,21 @@ export const createSupervisor = (deps: SupervisorDeps) => {
         .then(deps.wake, report)
     },
 
+    /** Somebody has answered what an agent waits for. Of one that has ended there is nothing to answer. */
+    answers: (answers: readonly (ApprovalAnswer & { run: string })[]): void => {
+      for (const { run, ...answer } of answers) live.byId.get(run)?.handle?.answer?.(answer)
+    },
+
+    /** Tells an agent something while it works. */
+    tell: (run: string, text: string, by: string): Outcome<{ run: string }> => {
+      const one = live.byId.get(run)
+      if (!one) return refused('not_found', `no run "${run}" goes on here`)
+      if (!one.handle?.tell) return refused('invalid', `run ${run} is no agent's: nobody there would listen`)
+      return one.handle.tell(text, by)
+        ? accepted({ run })
+        : refused('conflict', `the agent of run ${run} does not listen any more`)
+    },
+
     unwanted: (runs: readonly string[]): void => {
       for (const run of runs) {
         const one = live.byId.get(run)
@@ -324,4 +374,7 @@ export const createSupervisor = (deps: SupervisorDeps) => {
     return { started: () => {}, output: () => {}, ended: () => runner.forget(run), noRoom: () => runner.forget(run) }
   }
 }
+/** Whether what was ordered is an agent's: nobody but the daemon that began it can go on with it. */
+const isAgents = (orders: RunOrder): boolean => orders.payload?.prompt !== undefined
+
 export type Supervisor = ReturnType<typeof createSupervisor>

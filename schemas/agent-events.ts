@@ -6,6 +6,21 @@ import { Instant } from './ids.ts'
 export const approvalStates = ['pending', 'approved', 'rejected', 'expired', 'withdrawn'] as const
 export type ApprovalState = (typeof approvalStates)[number]
 
+/** device/<d>/run carries it within a change of a run: what an agent wants to do, and what was said to that. */
+export const ApprovalChange = z.looseObject({
+  approval: z.string(),
+  state: z.enum(approvalStates),
+  tool: z.string(),
+  title: z.string(),
+  input: z.unknown(),
+  requested_at: Instant,
+  expires_at: Instant,
+  /** Who decided, and why; null while nobody has. */
+  by: z.string().nullable(),
+  reason: z.string().nullable(),
+})
+export type ApprovalChange = z.infer<typeof ApprovalChange>
+
 /** What an agent does, as it does it: records of the stream `agent:<run>`. What is said in the same breath is one message. */
 export const AgentEvent = z.discriminatedUnion('type', [
   z.looseObject({ type: z.literal('message'), text: z.string() }),

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { Instant } from './ids.ts'
 
-export const eventKinds = ['task', 'run', 'device', 'workload', 'deployment', 'audit'] as const
+export const eventKinds = ['task', 'run', 'device', 'workload', 'approval', 'deployment', 'audit'] as const
 export type EventKind = (typeof eventKinds)[number]
 
 /** A CloudEvent; a message on `event/<kind>` is a list of them: all that one commit changed. */

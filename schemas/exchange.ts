@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { AgentResult } from './agent.ts'
+import { ApprovalChange } from './agent-events.ts'
 import { DeviceName, Instant, RunId, TaskId } from './ids.ts'
 import { PublicJwk } from './keys.ts'
 import { LogRecord } from './log.ts'
@@ -69,6 +70,8 @@ export const RunChange = z.looseObject({
   log: RunLog.optional(),
   /** What came of it, if it was an agent's. */
   agent: AgentResult.optional(),
+  /** What an agent waits for, or what became of that: the run itself goes on as it was. */
+  approval: ApprovalChange.optional(),
   /** How far the events of an agent go. */
   events: RunLog.optional(),
 })
@@ -208,6 +211,20 @@ export const commandBodies = {
   }),
   run: z.looseObject({ runs: z.array(RunOrder) }),
   cancel: z.looseObject({ runs: z.array(RunId) }),
+  /** What was said to agents that wait for a permission. */
+  answer: z.looseObject({
+    answers: z.array(
+      z.looseObject({
+        run: RunId,
+        approval: z.string(),
+        verdict: z.enum(['approved', 'rejected']),
+        by: z.string(),
+        reason: z.string().nullable(),
+      }),
+    ),
+  }),
+  /** Something for an agent while it works; answered as what is asked about workloads. */
+  say: z.object({ request: z.string(), run: RunId, text: z.string(), by: z.string() }),
   // What is asked about workloads, under the name of the verb. `request` is the same each time that it is repeated, and is in the answer.
   start: z.object({ request: z.string(), ...workloadRequests.start.input.shape }),
   stop: z.object({ request: z.string(), ...workloadRequests.stop.input.shape }),

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { noNul } from './process.ts'
+import { noNul, VariableName } from './process.ts'
 import { WorkloadName } from './workload.ts'
 import { workloadRequests } from './workload-requests.ts'
 
@@ -32,6 +32,10 @@ export const localRequests = {
   follow: logs.input,
   /** All that is needed to run something as a workload does. */
   env: z.strictObject(named),
+  /** What the device holds for agents: the value comes in, and never out. */
+  secrets: z.strictObject({}),
+  secret_set: z.strictObject({ name: VariableName, value: z.string().max(32 * 1024) }),
+  secret_delete: z.strictObject({ name: VariableName }),
   /** Ends everything that runs, and the daemon. */
   shutdown: z.strictObject({}),
 } as const

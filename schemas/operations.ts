@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { approvalOperations } from './approval-operations.ts'
 import { deviceOperations } from './device-operations.ts'
 import { Instant } from './ids.ts'
 import { askerRoles, number, type Operation, yesOrNo } from './operation.ts'
@@ -9,6 +10,7 @@ import { workloadOperations } from './workload-operations.ts'
 /** Every operation a client can ask of the controller. The MQTT door, REST and the CLI are made from this table. */
 export const operations = {
   ...taskOperations,
+  ...approvalOperations,
   ...deviceOperations,
   ...workloadOperations,
   ...trustOperations,

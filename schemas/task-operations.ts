@@ -84,4 +84,36 @@ export const taskOperations = {
       fetching: z.boolean().optional(),
     }),
   },
+  'task.events': {
+    summary: 'Read what the agent of a task does, event by event: of its last run, or of the run named',
+    role: 'viewer',
+    http: { method: 'get', path: '/tasks/{task_id}/events', status: 200 },
+    input: z.strictObject({
+      task_id: TaskId,
+      run: RunId.optional(),
+      after: number(z.number().int().min(0)).default(0),
+      limit: limit(10_000, 1000),
+    }),
+    output: z.looseObject({
+      run: z.string().nullable(),
+      device: z.string().nullable(),
+      /** Each with its number and its instant; one of type `dropped` stands for those that were not kept. */
+      events: z.array(z.looseObject({ seq: z.number().int(), at: Instant, type: z.string() })),
+      next: z.number().int(),
+      complete: z.boolean(),
+    }),
+  },
+  'task.say': {
+    summary: 'Tell the agent of a task something while it works',
+    role: 'operator',
+    http: { method: 'post', path: '/tasks/{task_id}/say', status: 200 },
+    input: z.strictObject({
+      task_id: TaskId,
+      text: z
+        .string()
+        .min(1)
+        .max(32 * 1024),
+    }),
+    output: z.looseObject({ run: RunId, device: DeviceName }),
+  },
 } as const satisfies Record<string, Operation>

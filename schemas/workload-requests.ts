@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { Instant } from './ids.ts'
+import { Instant, RunId } from './ids.ts'
 import { LogRecords } from './log.ts'
 import { limit, number } from './operation.ts'
 import { WorkloadName } from './workload.ts'
@@ -52,9 +52,15 @@ export const workloadRequests = {
   },
   /** Opens a shell where the workload runs, types into it, and reads what it writes. Over the broker only, and only where the device lets one. */
   shell: { input: ShellInput, output: ShellAnswer },
+  /** Tells an agent something while it works. It is of a run, not of a workload. */
+  say: { input: z.strictObject({ run: RunId, text: z.string() }), output: z.looseObject({ run: RunId }) },
 } as const
 export type WorkloadRequest = keyof typeof workloadRequests
 export type WorkloadRequestInput<R extends WorkloadRequest> = z.infer<(typeof workloadRequests)[R]['input']>
 /** What a device is asked by the controller: its word is added to that of who asks. */
-export type WorkloadQuestion<R extends WorkloadRequest> = R extends 'shell' ? ShellQuestion : WorkloadRequestInput<R>
+export type WorkloadQuestion<R extends WorkloadRequest> = R extends 'shell'
+  ? ShellQuestion
+  : R extends 'say'
+    ? WorkloadRequestInput<'say'> & { by: string }
+    : WorkloadRequestInput<R>
 export const workloadRequestNames = Object.keys(workloadRequests) as WorkloadRequest[] // Object.keys forgets the keys' type

@@ -94,6 +94,23 @@ export const addLocalVerbs = (program: Command, io: Io, act: Act): void => {
     .action((name: string, _options, command: Command) =>
       act(loadExec().then((one) => one.localEnv(io, localFlags(command), name))),
     )
+  const secret = withLocalGlobals(local.command('secret').description('what the device holds for agents'))
+  const loadSecret = () => import('./local-secret.ts')
+  const ofSecret = (usage: string, about: string): Command =>
+    withLocalGlobals(secret.command(usage).description(about)).option('--device <name>', 'this one of several')
+  ofSecret('set', 'keep a secret on this device; its value is read from standard input')
+    .argument('<name>', 'the variable by which an agent gets it')
+    .action((name: string, _options, command: Command) =>
+      act(loadSecret().then((one) => one.setSecret(io, localFlags(command), name))),
+    )
+  ofSecret('list', 'print the names of the secrets of this device').action((_options, command: Command) =>
+    act(loadSecret().then((one) => one.listSecrets(io, localFlags(command)))),
+  )
+  ofSecret('delete', 'forget a secret')
+    .argument('<name>')
+    .action((name: string, _options, command: Command) =>
+      act(loadSecret().then((one) => one.deleteSecret(io, localFlags(command), name))),
+    )
   own('metrics', 'print the metrics of the device, as Prometheus reads them').action((_options, command: Command) =>
     act(load().then((one) => one.localMetrics(io, localFlags(command)))),
   )

@@ -7,6 +7,7 @@ import type { BrokerConfigFlags } from './broker-config/broker-config.ts'
 import { ageFlag, flagsOf, limitFlag, pairFlag, runFlagsOf, secondsFlag, severalFlag, wholeFlag, withGlobals } from './flags.ts'
 import type { GlobalFlags, Io } from './io.ts'
 import { type LogPart, withLogPart } from './log-part.ts'
+import { addAgentVerbs } from './program-agent.ts'
 import { addDeviceVerbs } from './program-devices.ts'
 import { addLocalVerbs } from './program-local.ts'
 import { addTrustVerbs } from './program-trust.ts'
@@ -92,6 +93,23 @@ export const programOf = (io: Io, act: Act): Command => {
     .action((id: string, _options, command: Command) =>
       act(import('./task-logs.ts').then((one) => one.showLogs(io, logsFlagsOf(command), id))),
     )
+  verb(task, 'events', 'print what the agent of a task does, an event as JSON to a line')
+    .argument('<task>')
+    .option('--after <number>', 'only those behind this one', wholeFlag)
+    .option('--run <run>', 'of this run instead of the last')
+    .action((id: string, _options, command: Command) =>
+      act(
+        import('./task.ts').then((one) =>
+          one.showEvents(io, { ...flagsOf(command), ...command.opts<{ run?: string; after?: number }>() }, id),
+        ),
+      ),
+    )
+  verb(task, 'say', 'tell the agent of a task something while it works')
+    .argument('<task>')
+    .argument('<text...>')
+    .action((id: string, words: string[], _options, command: Command) =>
+      act(import('./task.ts').then((one) => one.sayToTask(io, flagsOf(command), id, words))),
+    )
   verb(task, 'cancel', 'cancel tasks')
     .argument('<task...>')
     .action((ids: string[], _options, command: Command) =>
@@ -127,6 +145,7 @@ export const programOf = (io: Io, act: Act): Command => {
 
   addDeviceVerbs(device, io, act, verb)
   addWorkloadVerbs(program, io, act, verb)
+  addAgentVerbs(program, io, act, verb)
   const token = withGlobals(program.command('token').description('make, list and revoke tokens')).enablePositionalOptions()
   const key = withGlobals(
     program.command('key').description('the keys that commands to devices and tokens are signed with'),

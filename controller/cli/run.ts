@@ -54,9 +54,17 @@ export const run = (io: Io, flags: RunFlags, words: readonly string[]): Promise<
   withClient(io, flags, (client) => runWith(io, client, flags, words))
 
 /** The same over a connection that is there. */
-export const runWith = async (io: Io, client: Client, flags: RunFlags, words: readonly string[]): Promise<number> => {
+export const runWith = (io: Io, client: Client, flags: RunFlags, words: readonly string[]): Promise<number> =>
+  runTask(io, client, flags, taskOfRun(words, flags, `run-${io.chance.ulid(io.clock.now())}`))
+
+/** Submits a task, follows what it writes, and ends as it ended. */
+export const runTask = async (
+  io: Io,
+  client: Client,
+  flags: Pick<RunFlags, 'detach' | 'json'>,
+  task: Record<string, unknown>,
+): Promise<number> => {
   const { followTask } = await import('./follow.ts')
-  const task = taskOfRun(words, flags, `run-${io.chance.ulid(io.clock.now())}`)
   const leaving = createLeaving(io, client, flags.detach === true)
   let tell: (output: unknown) => void = () => undefined
   const submitted = client.ask('task.submit', task, flags.detach ? undefined : (output) => tell(output))

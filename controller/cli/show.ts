@@ -1,7 +1,8 @@
+import { usualAgent } from '../../schemas/agent.ts'
 import type { Device } from '../../schemas/device.ts'
 import { bytesOf, isDrop, type LogRecord } from '../../schemas/log.ts'
 import type { OutputOf } from '../../schemas/operations.ts'
-import type { ProcessPayload } from '../../schemas/process.ts'
+import type { RunPayload } from '../../schemas/payload.ts'
 import type { Task } from '../../schemas/task.ts'
 import type { Io } from './io.ts'
 import { ago, factsOf, plain, tableOf } from './table.ts'
@@ -137,7 +138,8 @@ const stateOf = (task: Pick<Task, 'state' | 'reason' | 'cancel_requested_at' | '
   task.state + (task.reason ? ` (${task.reason})` : task.cancel_requested_at && !task.ended_at ? ' (cancel asked)' : '')
 
 /** What runs, in one line. */
-const workOf = ({ command, script, workload, within }: ProcessPayload): string => {
+const workOf = ({ command, script, workload, within, prompt, agent }: RunPayload): string => {
+  if (prompt !== undefined) return `${agent ?? usualAgent}: ${prompt}`
   if (workload !== undefined) return `workload ${workload}`
   if (within !== undefined) return `(in ${within}) ${workOf({ command, script })}`
   if (command !== undefined) return typeof command === 'string' ? command : command.map(shellWord).join(' ')

@@ -4,6 +4,7 @@ import { isTaskOver } from '../../schemas/task-states.ts'
 import { exitCodes, refusalFailure } from './exit.ts'
 import { type GlobalFlags, type Io, printJson } from './io.ts'
 import { taskDetails, tasksTable } from './show.ts'
+import { plain } from './table.ts'
 import { completed, readTaskFile } from './task-files.ts'
 import { askFor, askPages, wholeTask, withClient } from './with-client.ts'
 
@@ -43,6 +44,27 @@ export const cancelTasks = (io: Io, flags: GlobalFlags, taskIds: readonly string
     }
     if (flags.json) printJson(io, tasks.length === 1 ? tasks[0] : tasks)
     return exitCodes.done
+  })
+
+/** `task say`: tells the agent of a task something while it works. */
+export const sayToTask = (io: Io, flags: GlobalFlags, taskId: string, words: readonly string[]): Promise<number> =>
+  withClient(io, flags, async (client) => {
+    const told = await askFor(client, 'task.say', { task_id: taskId, text: words.join(' ') })
+    if (flags.json) printJson(io, told)
+    else io.err(`skein: told the agent of ${plain(told.run)} on ${plain(told.device)}\n`)
+    return exitCodes.done
+  })
+
+/** `task events`: what the agent of a task has done, an event to a line. */
+export const showEvents = (io: Io, flags: GlobalFlags & { run?: string; after?: number }, taskId: string): Promise<number> =>
+  withClient(io, flags, async (client) => {
+    const about = { task_id: taskId, ...(flags.run === undefined ? {} : { run: flags.run }) }
+    for (let after = flags.after ?? 0; ; ) {
+      const page = await askFor(client, 'task.events', { ...about, after, limit: 1000 })
+      for (const event of page.events) io.out(`${JSON.stringify(event)}\n`)
+      if (page.events.length === 0 || page.next <= after) return exitCodes.done
+      after = page.next
+    }
   })
 
 /** `task retry`: a new task with the work of one that has ended. */

@@ -15,6 +15,7 @@ export interface ReportedRun {
   confirmed: number | null
   log: string | null
   late: string | null
+  agent: string | null
 }
 
 /**
@@ -26,6 +27,7 @@ export const applyReport = <R extends ReportedRun>(run: R, change: RunChange, no
   const earliest = Math.max(run.dispatched_at, run.accepted_at ?? 0, run.started_at ?? 0)
   const at = Math.max(earliest, Math.min(now, Date.parse(change.at)))
   const log = change.log ? JSON.stringify(change.log) : run.log
+  const agent = change.agent ? JSON.stringify({ ...change.agent, events: change.events?.last_seq ?? 0 }) : run.agent
   const late = () =>
     JSON.stringify({
       state: change.state,
@@ -43,6 +45,7 @@ export const applyReport = <R extends ReportedRun>(run: R, change: RunChange, no
     return {
       ...run,
       log,
+      agent,
       confirmed: run.state === 'cancelled' ? 1 : run.confirmed,
       late: change.state === run.state ? run.late : late(),
     }
@@ -57,6 +60,7 @@ export const applyReport = <R extends ReportedRun>(run: R, change: RunChange, no
       confirmed: 1,
       ended_at: Math.max(at, run.cancel_requested_at),
       log,
+      agent,
       late: change.state === 'cancelled' ? null : late(),
     }
   }
@@ -71,5 +75,6 @@ export const applyReport = <R extends ReportedRun>(run: R, change: RunChange, no
     started_at: change.state === 'running' || (isEnd && change.state !== 'rejected') ? (run.started_at ?? at) : run.started_at,
     ended_at: isEnd ? at : null,
     log,
+    agent,
   }
 }

@@ -23,6 +23,8 @@ export interface RunRow {
   start_before: number | null
   log: string | null
   late: string | null
+  /** What came of it, if it was an agent's; JSON. */
+  agent: string | null
 }
 
 type NewRun = Pick<RunRow, 'run_id' | 'task_id' | 'attempt' | 'device' | 'journal' | 'lane' | 'tries' | 'dispatched_at'>
@@ -41,6 +43,7 @@ export const newRun = (given: NewRun & Partial<RunRow>): RunRow => ({
   start_before: null,
   log: null,
   late: null,
+  agent: null,
   ...given,
 })
 
@@ -61,7 +64,7 @@ export const createRuns = (db: Db) => {
     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
   const update = db.prepare<unknown[]>(`
     update run set state = ?, reason = ?, exit_code = ?, signal = ?, accepted_at = ?, started_at = ?, ended_at = ?,
-      cancel_requested_at = ?, confirmed = ?, log = ?, late = ? where run_id = ?`)
+      cancel_requested_at = ?, confirmed = ?, log = ?, late = ?, agent = ? where run_id = ?`)
   const byId = db.prepare<[string], RunRow>('select * from run where run_id = ?')
   const ofTask = db.prepare<[string], RunRow>('select * from run where task_id = ? order by attempt')
   const open = db.prepare<[], RunRow>('select * from run where ended_at is null or confirmed = 0')
@@ -80,11 +83,23 @@ export const createRuns = (db: Db) => {
       )
     },
     update: (row: RunRow): void => {
-      const { state, reason, exit_code, signal, accepted_at, started_at, ended_at, cancel_requested_at, confirmed, log, late } =
-        row
+      const {
+        state,
+        reason,
+        exit_code,
+        signal,
+        accepted_at,
+        started_at,
+        ended_at,
+        cancel_requested_at,
+        confirmed,
+        log,
+        late,
+        agent,
+      } = row
       update.run(
         ...[state, reason, exit_code, signal, accepted_at, started_at, ended_at],
-        ...[cancel_requested_at, confirmed, log, late, row.run_id],
+        ...[cancel_requested_at, confirmed, log, late, agent, row.run_id],
       )
     },
     get: (runId: string): RunRow | undefined => byId.get(runId),

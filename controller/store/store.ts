@@ -1,5 +1,6 @@
 import { openSound } from '../../base/damage.ts'
 import { type Db, openDatabase } from '../../base/database.ts'
+import { createApprovals } from './approvals.ts'
 import { createDevices } from './devices.ts'
 import { createEnded } from './ended.ts'
 import { createJoinings } from './joinings.ts'
@@ -11,6 +12,7 @@ import third from './migrations/003.sql'
 import fourth from './migrations/004.sql'
 import fifth from './migrations/005.sql'
 import sixth from './migrations/006.sql'
+import seventh from './migrations/007.sql'
 import logsFirst from './migrations/logs-001.sql'
 import logsBytes from './migrations/logs-002.sql'
 import logsRemoved from './migrations/logs-003.sql'
@@ -28,6 +30,7 @@ export const migrations = [
   { number: 4, sql: fourth },
   { number: 5, sql: fifth },
   { number: 6, sql: sixth },
+  { number: 7, sql: seventh },
 ]
 export const logMigrations = [
   { number: 1, sql: logsFirst },
@@ -61,6 +64,7 @@ export const storeOver = (db: Db, logDb: Db) => ({
   reported: createReportedTable(db),
   tokens: createTokens(db),
   joinings: createJoinings(db),
+  approvals: createApprovals(db),
   logs: createLogs(logDb),
   close: () => {
     logDb.close()

@@ -3,6 +3,7 @@ import type { Clock } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
 import type { devicePathsIn } from '../../base/paths.ts'
 import type { Plugins } from '../../base/plugins/plugins.ts'
+import type { WorkloadRequest } from '../../schemas/workload-requests.ts'
 import type { WorkloadKeeper, WorkloadsPort } from '../core.ts'
 import type { Journal } from '../journal.ts'
 import type { LocalFollow } from '../local-socket.ts'
@@ -95,7 +96,7 @@ export const keepWorkloads = (deps: KeeperDeps) => {
     follow,
     recover: workloads.recover,
     statuses: workloads.statuses,
-    perform: async (request, input) => requests[request](input as never), // read by the schema of the same name
+    perform: async (request, input) => requests[request as Exclude<WorkloadRequest, 'say'>](input as never), // read by the schema of the same name
     work: workloads.work,
     shutdown: async () => {
       await Promise.all([shells.close(), workloads.shutdown()])

@@ -35,6 +35,10 @@ export const outcomeOf = (end: RunEnd, stopFor: WorkloadStopReason | null, why: 
       return end.code === 0
         ? { state: 'succeeded', reason: null, ...ended }
         : { state: 'failed', reason: `exited with ${end.code}`, ...ended }
+    case 'agent':
+      return end.result.stop_reason === 'completed'
+        ? { state: 'succeeded', reason: null, ...ended }
+        : { state: 'failed', reason: `${end.result.stop_reason}: ${end.reason}`, ...ended }
     case 'not_started':
     case 'unknown':
       return { state: 'failed', reason: end.reason, ...ended }

@@ -20,6 +20,7 @@ const run = (more: Partial<ReportedRun> = {}): ReportedRun => ({
   confirmed: null,
   log: null,
   late: null,
+  agent: null,
   ...more,
 })
 const log = { last_seq: 1, lines: 1, bytes: 2, dropped_lines: 0, dropped_bytes: 0 }

@@ -1,0 +1,137 @@
+import { mkdirSync } from 'node:fs'
+import { rm, rmdir } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import type { Clock } from '../../base/clock.ts'
+import type { Log } from '../../base/log.ts'
+import { usualAgent } from '../../schemas/agent.ts'
+import type { RunPayload } from '../../schemas/payload.ts'
+import type { AdoptOrder, RunEnd, RunHandle, Runner, RunWatcher, StartOrder } from '../runner.ts'
+import { startAgentRun } from './agent-run.ts'
+import { listArtifacts } from './artifacts.ts'
+import type { AgentProfile } from './profile.ts'
+import { createRedaction } from './redaction.ts'
+import type { Secrets } from './secrets.ts'
+
+export interface AgentRunnerDeps {
+  /** Starts the processes. */
+  runner: Runner
+  profiles: readonly AgentProfile[]
+  secrets: Secrets
+  /** Where the runner has its folders. */
+  runs: string
+  /** Where each agent has a folder of its own while it runs. */
+  homes: string
+  /** Where what they leave stays. */
+  artifacts: string
+  clock: Clock
+  log: Log
+}
+
+/** Runs agents beside processes: whoever starts and stops runs need not tell them apart. */
+export const withAgents = <R extends Runner>(deps: AgentRunnerDeps & { runner: R }): R => {
+  const { runner, clock, log } = deps
+
+  const start = (order: StartOrder, payload: RunPayload & { prompt: string }, watcher: RunWatcher): RunHandle => {
+    const { run } = order
+    const name = payload.agent ?? usualAgent
+    const profile = deps.profiles.find((one) => one.name === name)
+    if (!profile) return refusedHandle(clock, watcher, { code: 127, reason: `agent_not_found: ${JSON.stringify(name)}` })
+    const picked = deps.secrets.pick(payload.secrets ?? [])
+    if (!picked.ok) return refusedHandle(clock, watcher, { code: 125, reason: `secret_not_found: ${picked.missing}` })
+    const home = join(deps.homes, run)
+    const artifacts = join(deps.artifacts, run)
+    mkdirSync(home, { recursive: true, mode: 0o700 })
+    mkdirSync(artifacts, { recursive: true, mode: 0o700 })
+    const env = { ...variablesOf(profile, payload, home), SKEIN_ARTIFACTS: artifacts, ...payload.env, ...picked.values }
+    const work = order.setup?.folder ?? join(deps.runs, run, 'work')
+    const { cwd } = payload
+    return startAgentRun({
+      ...{ run, payload, profile, clock, watcher },
+      cwd: cwd === undefined ? resolve(work) : resolve(work, cwd),
+      redaction: createRedaction(picked.values),
+      start: (inner) =>
+        runner.start(
+          { ...order, payload: { command: profile.command, env, ...(cwd === undefined ? {} : { cwd }) }, hasInput: true },
+          inner,
+        ),
+      artifacts: () => listArtifacts(artifacts),
+      over: () => {
+        rm(home, { recursive: true, force: true, maxRetries: 3 }).catch((error: unknown) =>
+          log.warn({ run, err: error }, 'the folder of an agent cannot be removed'),
+        )
+        // Where nothing was left there is nothing to keep.
+        rmdir(artifacts).catch(() => undefined)
+      },
+    })
+  }
+
+  /** Of an earlier daemon: nobody can go on with it. */
+  const adopt = (order: AdoptOrder, watcher: RunWatcher): RunHandle => {
+    const handle = runner.adopt(order, {
+      ...watcher,
+      output: (stream, bytes) => {
+        // What it says to a daemon that has gone is no output.
+        if (stream === 'e') watcher.output(stream, bytes)
+      },
+      ended: (end) => {
+        rm(join(deps.homes, order.run), { recursive: true, force: true, maxRetries: 3 }).catch(() => undefined) // with the next one
+        watcher.ended(end.kind === 'exited' ? lost(end.code) : end)
+      },
+    })
+    handle.stop(5000)
+    return handle
+  }
+
+  return {
+    ...runner,
+    start: (order, watcher) => {
+      const { prompt } = order.payload
+      return prompt === undefined ? runner.start(order, watcher) : start(order, { ...order.payload, prompt }, watcher)
+    },
+    adopt: (order, watcher) => (order.wasMortal ? adopt(order, watcher) : runner.adopt(order, watcher)),
+  }
+}
+
+const lost = (code: number): RunEnd => ({
+  kind: 'agent',
+  reason: 'its daemon ended, and nobody else could go on with it',
+  code,
+  result: {
+    ...{ agent: 'unknown', stop_reason: 'daemon_lost', text: '', turns: 0, tokens: 0, cost: null, currency: null },
+    ...{ provider: null, model: null, session: null, artifacts: [] },
+  },
+})
+
+/** What an agent is told by its environment. */
+const variablesOf = (profile: AgentProfile, payload: RunPayload, home: string): Record<string, string> => {
+  const { variables, modes } = profile
+  const asks = payload.approve !== undefined && payload.approve !== 'none'
+  const said: [string | undefined, string | number | undefined][] = [
+    [variables.provider, payload.provider],
+    [variables.model, payload.model],
+    [variables.max_turns, payload.max_turns],
+    [variables.mode, modes && (asks ? modes.ask : modes.free)],
+    [variables.folder, home],
+  ]
+  return {
+    ...profile.env,
+    ...Object.fromEntries(
+      said.flatMap(([name, value]) => (name === undefined || value === undefined ? [] : [[name, String(value)]])),
+    ),
+  }
+}
+
+/** The handle of a run that was not started. */
+const refusedHandle = (clock: Clock, watcher: RunWatcher, end: { code: number; reason: string }): RunHandle => {
+  let isReleased = false
+  clock.soon(() => {
+    if (!isReleased) watcher.ended({ kind: 'not_started', ...end })
+  })
+  const nothing = (): void => {}
+  return {
+    ...{ stop: nothing, pause: nothing, resume: nothing, usage: () => null },
+    release: () => {
+      isReleased = true
+    },
+  }
+}

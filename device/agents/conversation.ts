@@ -1,0 +1,194 @@
+import type { Writable } from 'node:stream'
+import * as acp from '@agentclientprotocol/sdk'
+import type { Clock } from '../../base/clock.ts'
+import { version } from '../../base/version.ts'
+import type { McpServer } from '../../schemas/agent.ts'
+import { fieldsOf, readUpdate, toolOf, type Update } from './updates.ts'
+
+export interface ConversationDeps {
+  /** The standard input of the agent. */
+  input: Writable
+  clock: Clock
+  /** What goes before everything else, and what is asked. */
+  texts: readonly string[]
+  cwd: string
+  servers: readonly McpServer[]
+  /** Goes on with this one. */
+  session: string | undefined
+  /** The request that takes what is said while it works. */
+  steer: string | undefined
+  seen: (update: Update) => void
+  /** It writes what is no message of the protocol. */
+  stray: (line: string) => void
+  /** Whether it may use a tool. */
+  permit: (call: { id: string; tool: string; title: string; input: unknown }) => Promise<'allow' | 'reject' | 'cancelled'>
+}
+
+/** How it went: what the agent said itself of its end, or that it did not get so far. */
+export type ConversationEnd = { kind: 'answered'; stopReason: string; tokens: number | null } | { kind: 'failed'; reason: string }
+
+const answersWithinMs = 30_000
+const mostLine = 64 * 1024 * 1024
+
+/** Talks with an agent in the Agent Client Protocol: what it writes comes in by `receive`, and one prompt after the other is answered. */
+export const startConversation = (deps: ConversationDeps) => {
+  const { input, clock } = deps
+  const decoder = new TextDecoder()
+  let partial = ''
+  let incoming: ReadableStreamDefaultController<acp.AnyMessage> | undefined
+  let session: string | null = null
+  let active: string | null = null
+  let isTalking = false
+  let isOver = false
+  let talk: acp.ClientContext | undefined
+  /** Said meanwhile, and for the next prompt. */
+  const waiting: string[] = []
+  /** The calls that were told of: a request for permission does not name the tool again. */
+  const calls = new Map<string, { tool: string; title: string; input: unknown }>()
+
+  const stream: acp.Stream = {
+    readable: new ReadableStream({
+      start: (controller) => {
+        incoming = controller
+      },
+    }),
+    writable: new WritableStream({ write: (message) => void input.write(`${JSON.stringify(message)}\n`) }),
+  }
+
+  const take = (line: string): void => {
+    if (line.trim() === '') return
+    let message: unknown
+    try {
+      message = JSON.parse(line)
+    } catch {
+      return deps.stray(line)
+    }
+    if (fieldsOf(message)['jsonrpc'] !== '2.0') return deps.stray(line)
+    incoming?.enqueue(message as acp.AnyMessage) // the protocol's own reader looks into it
+  }
+
+  const heard = (update: unknown): void => {
+    // What it tells of an earlier conversation is known.
+    if (!isTalking) return
+    for (const one of readUpdate(update)) {
+      if (one.kind === 'active') active = one.run
+      if (one.kind === 'tool_call') calls.set(one.id, one)
+      deps.seen(one)
+    }
+  }
+
+  const asked = async (request: acp.RequestPermissionRequest): Promise<acp.RequestPermissionResponse> => {
+    const id = request.toolCall.toolCallId
+    const call = calls.get(id) ?? toolOf(fieldsOf(request.toolCall))
+    const verdict = await deps.permit({ id, ...call })
+    if (verdict === 'cancelled') return { outcome: { outcome: 'cancelled' } }
+    const wanted = verdict === 'allow' ? 'allow_once' : 'reject_once'
+    const option =
+      request.options.find((one) => one.kind === wanted) ?? request.options.find((one) => one.kind.startsWith(verdict))
+    return { outcome: option ? { outcome: 'selected', optionId: option.optionId } : { outcome: 'cancelled' } }
+  }
+
+  const soon = <T>(what: string, answer: Promise<T>): Promise<T> =>
+    new Promise((resolve, reject) => {
+      const timer = clock.after(answersWithinMs, () =>
+        reject(new Error(`${what} was not answered within ${answersWithinMs / 1000} s`)),
+      )
+      answer.then(resolve, reject).finally(timer.cancel)
+    })
+
+  const converse = async (context: acp.ClientContext): Promise<ConversationEnd> => {
+    const clientCapabilities = { fs: { readTextFile: false, writeTextFile: false }, terminal: false }
+    const clientInfo = { name: 'skein', version }
+    const about = await soon(
+      'initialize',
+      context.request<acp.InitializeResponse>('initialize', { protocolVersion: 1, clientCapabilities, clientInfo }),
+    )
+    const where = { cwd: deps.cwd, mcpServers: deps.servers.map(serverOf) }
+    if (deps.session !== undefined && about.agentCapabilities?.loadSession) {
+      await soon('session/load', context.request('session/load', { sessionId: deps.session, ...where }))
+      session = deps.session
+    } else if (deps.session !== undefined) return { kind: 'failed', reason: 'this agent cannot go on with an earlier session' }
+    else session = (await soon('session/new', context.request<acp.NewSessionResponse>('session/new', where))).sessionId
+    talk = context
+    isTalking = true
+    waiting.unshift(...deps.texts)
+    let tokens: number | null = null
+    for (;;) {
+      const prompt = waiting.splice(0).map((text) => ({ type: 'text' as const, text }))
+      const answer = await context.request<acp.PromptResponse>('session/prompt', { sessionId: session, prompt })
+      // Not in the stable part of the protocol yet, and sent all the same.
+      const { totalTokens } = fieldsOf(fieldsOf(answer)['usage'])
+      tokens = typeof totalTokens === 'number' ? totalTokens : null
+      if (answer.stopReason !== 'end_turn' || waiting.length === 0) {
+        isTalking = false
+        return { kind: 'answered', stopReason: answer.stopReason, tokens }
+      }
+    }
+  }
+
+  const finished = acp
+    .client({ name: 'skein' })
+    .onRequest('session/request_permission', (context) => asked(context.params))
+    .onNotification('session/update', (context) => heard(context.params.update))
+    .connectWith(stream, converse)
+    .catch((error: unknown): ConversationEnd => ({ kind: 'failed', reason: reasonOf(error) }))
+    .finally(() => {
+      isOver = true
+      isTalking = false
+    })
+
+  return {
+    finished,
+    /** What it writes on its standard output. */
+    receive: (bytes: Uint8Array): void => {
+      if (isOver) return
+      const lines = (partial + decoder.decode(bytes, { stream: true })).split('\n')
+      partial = lines.pop() ?? ''
+      if (partial.length > mostLine) {
+        deps.stray(partial)
+        partial = ''
+      }
+      for (const line of lines) take(line)
+    },
+    /** Says something to it while it works; what it does not take at once it gets when it has finished what it is at. */
+    say: (text: string): boolean => {
+      if (!isTalking || !talk) return false
+      if (deps.steer === undefined || active === null) waiting.push(text)
+      else
+        talk
+          .request(deps.steer, { sessionId: session, expectedRunId: active, prompt: [{ type: 'text', text }] })
+          .catch(() => waiting.push(text))
+      return true
+    },
+    cancel: (): void => {
+      if (isTalking && session !== null) void talk?.notify('session/cancel', { sessionId: session })
+    },
+    session: (): string | null => session,
+    /** Its process has gone: nothing more will come. */
+    close: (): void => {
+      if (partial !== '' && !isOver) take(partial)
+      partial = ''
+      try {
+        incoming?.close()
+      } catch {
+        // The other side has closed it.
+      }
+    },
+  }
+}
+export type Conversation = ReturnType<typeof startConversation>
+
+const serverOf = (server: McpServer): acp.McpServer =>
+  server.type === 'http'
+    ? { type: 'http', name: server.name, url: server.url, headers: pairsOf(server.headers) }
+    : { name: server.name, command: server.command, args: server.args, env: pairsOf(server.env) }
+
+const pairsOf = (given: Readonly<Record<string, string>>): { name: string; value: string }[] =>
+  Object.entries(given).map(([name, value]) => ({ name, value }))
+
+/** An error of the protocol says in its data what was wrong. */
+const reasonOf = (error: unknown): string => {
+  const { message, data } = fieldsOf(error)
+  const more = data === undefined ? '' : `: ${typeof data === 'string' ? data : JSON.stringify(data)}`
+  return `${typeof message === 'string' ? message : String(error)}${more}`.slice(0, 2000)
+}

@@ -1,0 +1,85 @@
+/** What an update of a session says, as far as we know it. */
+export type Update =
+  /** `isOwn`: the agent's own word, not the model's. */
+  | { kind: 'message' | 'thought'; text: string; isOwn: boolean }
+  | { kind: 'tool_call'; id: string; tool: string; title: string; input: unknown }
+  | { kind: 'tool_output'; id: string; stream: 'stdout' | 'stderr'; text: string }
+  | { kind: 'tool_result'; id: string; status: string; output: unknown }
+  | { kind: 'plan'; entries: { content: string; status: string }[] }
+  | { kind: 'usage'; used: number; cost: number | null; currency: string | null }
+  /** The name under which the agent takes what is said to it meanwhile; null when it has finished. */
+  | { kind: 'active'; run: string | null }
+
+/** Reads `session/update` of the Agent Client Protocol, and what Goose adds to it under `_meta`. What is unknown says nothing. */
+export const readUpdate = (update: unknown): Update[] => {
+  const one = fieldsOf(update)
+  switch (one['sessionUpdate']) {
+    case 'agent_message_chunk':
+    case 'agent_thought_chunk': {
+      const text = textOf(fieldsOf(one['content'])['text'])
+      const kind = one['sessionUpdate'] === 'agent_message_chunk' ? 'message' : 'thought'
+      return text === '' ? [] : [{ kind, text, isOwn: isOwnWord(one['messageId']) }]
+    }
+    case 'tool_call':
+      return [{ kind: 'tool_call', id: textOf(one['toolCallId']), ...toolOf(one) }, ...progressOf(one)]
+    case 'tool_call_update':
+      return progressOf(one)
+    case 'plan':
+      return [{ kind: 'plan', entries: listOf(one['entries']).map(planEntry) }]
+    case 'usage_update': {
+      const cost = fieldsOf(one['cost'])
+      const currency = typeof cost['currency'] === 'string' ? cost['currency'] : null
+      return [{ kind: 'usage', used: numberOf(one['used']) ?? 0, cost: numberOf(cost['amount']), currency }]
+    }
+    case 'session_info_update': {
+      const goose = fieldsOf(fieldsOf(one['_meta'])['goose'])
+      const run = goose['activeRunId']
+      return run === undefined ? [] : [{ kind: 'active', run: typeof run === 'string' ? run : null }]
+    }
+    default:
+      return []
+  }
+}
+
+/** What a tool is called, and what with. */
+export const toolOf = (call: Fields): { tool: string; title: string; input: unknown } => {
+  const named = fieldsOf(fieldsOf(fieldsOf(call['_meta'])['goose'])['toolCall'])
+  const title = textOf(call['title'])
+  const extension = textOf(named['extensionName'])
+  const name = textOf(named['toolName'])
+  const tool = name === '' ? (title.split(' ')[0] ?? '') : extension === '' ? name : `${extension}__${name}`
+  return { tool, title, input: call['rawInput'] ?? null }
+}
+
+const progressOf = (one: Fields): Update[] => {
+  const id = textOf(one['toolCallId'])
+  const note = fieldsOf(fieldsOf(fieldsOf(one['_meta'])['toolNotification'])['params'])
+  const live = listOf(note['chunks']).map((chunk): Update => {
+    const { stream, output } = fieldsOf(chunk)
+    return { kind: 'tool_output', id, stream: stream === 'stderr' ? 'stderr' : 'stdout', text: textOf(output) }
+  })
+  const status = textOf(one['status'])
+  if (status !== 'completed' && status !== 'failed') return live
+  return [...live, { kind: 'tool_result', id, status, output: one['rawOutput'] ?? contentOf(one['content']) }]
+}
+
+const contentOf = (content: unknown): string =>
+  listOf(content)
+    .map((part) => textOf(fieldsOf(fieldsOf(part)['content'])['text']))
+    .join('\n')
+
+const planEntry = (entry: unknown): { content: string; status: string } => {
+  const { content, status } = fieldsOf(entry)
+  return { content: textOf(content), status: textOf(status) }
+}
+
+/** Goose gives what it says itself, such as that a network has failed, an id of its own making; the others are the model's. */
+const isOwnWord = (id: unknown): boolean =>
+  typeof id === 'string' && /^msg_[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/.test(id)
+
+type Fields = Readonly<Record<string, unknown>>
+
+export const fieldsOf = (value: unknown): Fields => (typeof value === 'object' && value !== null ? (value as Fields) : {}) // any object has fields
+const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : [])
+const textOf = (value: unknown): string => (typeof value === 'string' ? value : '')
+const numberOf = (value: unknown): number | null => (typeof value === 'number' && Number.isFinite(value) ? value : null)
