@@ -6,6 +6,7 @@ import { touch } from '../base/database.ts'
 import { type GroupCommit, startGroupCommit } from '../base/group-commit.ts'
 import type { Log } from '../base/log.ts'
 import { createRecovery } from '../base/recovery.ts'
+import type { ApprovalChange } from '../schemas/agent-events.ts'
 import { refused } from '../schemas/errors.ts'
 import type { Hello } from '../schemas/exchange.ts'
 import type { ProcessPayload } from '../schemas/process.ts'
@@ -18,7 +19,7 @@ import { createLink } from './link.ts'
 import type { Chunk } from './logs/encoder.ts'
 import type { Segments } from './logs/segments.ts'
 import { createShelf } from './logs/shelf.ts'
-import type { Runner } from './runner.ts'
+import type { ApprovalAnswer, Runner } from './runner.ts'
 import { createSupervisor, type Work } from './supervisor.ts'
 import type { Pins } from './trust.ts'
 
@@ -62,6 +63,8 @@ export interface WorkloadsPort {
   show: (workload: string, chunk: Chunk) => boolean
   /** What `statuses` gives is different now. */
   changed: () => void
+  /** An agent waits for somebody's permission, or that has been answered: the controller is told until it knows. */
+  approval: (run: string, change: ApprovalChange) => void
 }
 
 /** What a device needs of what keeps its workloads. */
@@ -71,6 +74,7 @@ export interface WorkloadKeeper {
   /** What is reported; null for nothing at all. */
   statuses(): WorkloadStatus[] | null
   perform: Perform
+  answer(answer: ApprovalAnswer & { run: string }): void
   /** What a task starts that names a workload; undefined if there is none of that name. */
   work(payload: ProcessPayload): Work | { refused: string } | undefined
   shutdown(): Promise<void>
@@ -133,6 +137,7 @@ export const createDeviceCore = (deps: DeviceCoreDeps) => {
     controllerTime: () => link.controllerTime(),
     show: (workload, chunk) => link.show(workload, chunk),
     changed: () => link.reportedChanged(),
+    approval: supervisor.tellApprovalOf,
   })
   const link = createLink({
     fleet: deps.fleet,
@@ -159,7 +164,10 @@ export const createDeviceCore = (deps: DeviceCoreDeps) => {
     wantsAnswer: supervisor.wantsAnswer,
     orders: supervisor.orders,
     cancels: supervisor.cancels,
-    answers: supervisor.answers,
+    answers: (answers) => {
+      supervisor.answers(answers)
+      for (const one of answers) workloads?.answer(one)
+    },
     unwanted: supervisor.unwanted,
     acknowledged: supervisor.acknowledged,
     perform: async (request, input) => {

@@ -56,8 +56,6 @@ export interface AdoptOrder {
   boot: string
   /** It was started with a setup. */
   hasSetup?: boolean
-  /** It had a standard input, or is an agent: it ends, as nobody can go on with it. */
-  wasMortal?: boolean
 }
 
 export interface RunWatcher {

@@ -5,6 +5,7 @@ import type { Log } from '../base/log.ts'
 import type { ApprovalChange } from '../schemas/agent-events.ts'
 import { accepted, type Outcome, refused } from '../schemas/errors.ts'
 import type { RunOrder } from '../schemas/exchange.ts'
+import { instant } from '../schemas/ids.ts'
 import { isRunOver } from '../schemas/run-states.ts'
 import { eventsOf, sourceOf } from '../schemas/sources.ts'
 import { type Journal, type JournalRun, ordersOf } from './journal.ts'
@@ -82,9 +83,7 @@ export const createSupervisor = (deps: SupervisorDeps) => {
     const watcher = watch(one)
     // What is not to begin any more is adopted: that claims it, so that nothing can start it.
     one.handle =
-      mayBegin && row.stop_for === null
-        ? begun(one, watcher)
-        : runner.adopt({ run: row.run_id, boot: row.boot, wasMortal: isAgents(one.orders) }, watcher)
+      mayBegin && row.stop_for === null ? begun(one, watcher) : runner.adopt({ run: row.run_id, boot: row.boot }, watcher)
     if (row.stop_for !== null) signal(one)
     else if (isShuttingDown) stop(one, 'shutdown')
   }
@@ -314,6 +313,20 @@ export const createSupervisor = (deps: SupervisorDeps) => {
       for (const { run, ...answer } of answers) live.byId.get(run)?.handle?.answer?.(answer)
     },
 
+    /** Of a run that is no task's: its agent waits, or has been answered. */
+    tellApprovalOf: (run: string, approval: ApprovalChange): void => {
+      const tell = (): void => {
+        const change = { run, state: 'running' as const, at: instant(deps.controllerNow()), approval }
+        commits
+          .run(() => journal.appendChange(change))
+          .then(deps.wake, (error: unknown) => {
+            report(error)
+            clock.after(1000, tell)
+          })
+      }
+      tell()
+    },
+
     /** Tells an agent something while it works. */
     tell: (run: string, text: string, by: string): Outcome<{ run: string }> => {
       const one = live.byId.get(run)
@@ -374,7 +387,4 @@ export const createSupervisor = (deps: SupervisorDeps) => {
     return { started: () => {}, output: () => {}, ended: () => runner.forget(run), noRoom: () => runner.forget(run) }
   }
 }
-/** Whether what was ordered is an agent's: nobody but the daemon that began it can go on with it. */
-const isAgents = (orders: RunOrder): boolean => orders.payload?.prompt !== undefined
-
 export type Supervisor = ReturnType<typeof createSupervisor>

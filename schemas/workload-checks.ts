@@ -1,3 +1,4 @@
+import { agentFields } from './agent.ts'
 import { acceptedSchedules, scheduleFault, timezoneFault } from './cron.ts'
 import type { FieldFault } from './errors.ts'
 import { isPluginType, type KnownPlugins, pluginFaults, typeFault } from './known-plugins.ts'
@@ -42,6 +43,10 @@ const ofWork = (draft: Draft, raw: Draft): FieldFault[] => {
   if (second !== undefined)
     return [fault(second, 'ambiguous', `stands beside ${kind}; a workload has exactly one of ${workKinds.join(', ')}`, workKinds)]
   const faults: FieldFault[] = []
+  if (kind !== 'prompt')
+    for (const field of Object.keys(agentFields))
+      if (draft[field] !== undefined)
+        faults.push(fault(field, 'ambiguous', `is for an agent, and this workload has a ${kind}`, ['prompt']))
   if (kind === 'prompt' && draft['type'] !== 'agent')
     faults.push(fault('prompt', 'ambiguous', 'is for type agent; give that, or a command, script or module', ['type: agent']))
   if (raw['args'] !== undefined && kind !== 'script') {

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { agentFields } from './agent.ts'
 import { idPattern } from './ids.ts'
 import { CommandWords, Folder, noNul, ScriptText, VariableName } from './process.ts'
 
@@ -117,6 +118,9 @@ export const workloadFields = {
     .min(1)
     .max(64 * 1024)
     .optional(),
+
+  // What is said of an agent beside its prompt.
+  ...agentFields,
 
   env: WorkloadEnv.default({}),
   cwd: Folder.optional(),

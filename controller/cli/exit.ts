@@ -53,7 +53,7 @@ const exitCodeOfRefusal = (code: string): number => {
 export interface Ending {
   state: TaskState
   exit_code: number | null
-  runs: readonly { attempt: number; signal: string | null; exit_code: number | null }[]
+  runs: readonly { attempt: number; signal: string | null; exit_code: number | null; agent?: unknown }[]
 }
 
 /** What `run` exits with: the program's own code, 128 + n for a signal, and codes of our own where there is none. */
@@ -65,7 +65,7 @@ export const exitCodeOfRun = ({ state, exit_code, runs }: Ending): number => {
       const last = runs.reduce<Ending['runs'][number] | undefined>((a, b) => (a && a.attempt > b.attempt ? a : b), undefined)
       const signal = Object.entries(constants.signals).find(([name]) => name === last?.signal)?.[1]
       if (signal !== undefined) return 128 + signal
-      return exit_code ?? last?.exit_code ?? exitCodes.skein
+      return exit_code ?? last?.exit_code ?? (last?.agent ? exitCodes.failed : exitCodes.skein)
     }
     case 'timed_out':
       return exitCodes.timedOut

@@ -228,7 +228,9 @@ export const startAgentRun = (deps: AgentRunDeps): RunHandle => {
       `${result.stop_reason}: ${result.turns} turns, ${result.tokens} tokens${costOf(result)}`,
     )
     deps.over()
-    watcher.ended({ kind: 'agent', reason: outcome?.reason ?? '', code: outcome?.stop === 'completed' ? 0 : ended.code, result })
+    // Agents go with 0 whatever has become of what they were asked: that is no success of the run.
+    const code = outcome?.stop === 'completed' ? 0 : ended.code === 0 ? null : ended.code
+    watcher.ended({ kind: 'agent', reason: outcome?.reason ?? '', code, result })
   }
 
   const resultNow = async (): Promise<AgentResult> => {

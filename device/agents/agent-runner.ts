@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import { rm, rmdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { Clock } from '../../base/clock.ts'
@@ -51,7 +51,13 @@ export const withAgents = <R extends Runner>(deps: AgentRunnerDeps & { runner: R
       redaction: createRedaction(picked.values),
       start: (inner) =>
         runner.start(
-          { ...order, payload: { command: profile.command, env, ...(cwd === undefined ? {} : { cwd }) }, hasInput: true },
+          {
+            ...order,
+            payload: { command: profile.command, env, ...(cwd === undefined ? {} : { cwd }) },
+            // With one it is looked for all that it has started, however far that went: nothing of it outlives it.
+            setup: order.setup ?? {},
+            hasInput: true,
+          },
           inner,
         ),
       artifacts: () => listArtifacts(artifacts),
@@ -67,17 +73,20 @@ export const withAgents = <R extends Runner>(deps: AgentRunnerDeps & { runner: R
 
   /** Of an earlier daemon: nobody can go on with it. */
   const adopt = (order: AdoptOrder, watcher: RunWatcher): RunHandle => {
-    const handle = runner.adopt(order, {
-      ...watcher,
-      output: (stream, bytes) => {
-        // What it says to a daemon that has gone is no output.
-        if (stream === 'e') watcher.output(stream, bytes)
+    const handle = runner.adopt(
+      { ...order, hasSetup: true },
+      {
+        ...watcher,
+        output: (stream, bytes) => {
+          // What it says to a daemon that has gone is no output.
+          if (stream === 'e') watcher.output(stream, bytes)
+        },
+        ended: (end) => {
+          rm(join(deps.homes, order.run), { recursive: true, force: true, maxRetries: 3 }).catch(() => undefined) // with the next one
+          watcher.ended(end.kind === 'exited' ? lost(end.code) : end)
+        },
       },
-      ended: (end) => {
-        rm(join(deps.homes, order.run), { recursive: true, force: true, maxRetries: 3 }).catch(() => undefined) // with the next one
-        watcher.ended(end.kind === 'exited' ? lost(end.code) : end)
-      },
-    })
+    )
     handle.stop(5000)
     return handle
   }
@@ -88,7 +97,9 @@ export const withAgents = <R extends Runner>(deps: AgentRunnerDeps & { runner: R
       const { prompt } = order.payload
       return prompt === undefined ? runner.start(order, watcher) : start(order, { ...order.payload, prompt }, watcher)
     },
-    adopt: (order, watcher) => (order.wasMortal ? adopt(order, watcher) : runner.adopt(order, watcher)),
+    // Only what was started with a standard input has this pipe.
+    adopt: (order, watcher) =>
+      existsSync(join(deps.runs, order.run, 'in')) ? adopt(order, watcher) : runner.adopt(order, watcher),
   }
 }
 

@@ -106,12 +106,12 @@ export const createEventWriter = ({ watcher, redaction, clock }: EventWriterDeps
     },
     /** A tool is over: what is held back of its output is given. */
     endOf: (id: string): void => {
+      give()
       for (const [key, redactor] of redactors) {
         if (!key.startsWith(`tool_output ${id} `)) continue
         const rest = redactor.end()
         redactors.delete(key)
         if (rest === '') continue
-        give()
         flow = { kind: 'tool_output', id, stream: key.endsWith('stderr') ? 'stderr' : 'stdout' }
         text = rest
         give()

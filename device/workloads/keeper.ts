@@ -69,6 +69,7 @@ export const keepWorkloads = (deps: KeeperDeps) => {
     logBudget: () => room.logBudget(workloads.logs.bytes()),
     publish: port.show,
     changed: port.changed,
+    approval: port.approval,
     logged: bells.ring,
   })
   const shells = createShells({
@@ -97,6 +98,7 @@ export const keepWorkloads = (deps: KeeperDeps) => {
     recover: workloads.recover,
     statuses: workloads.statuses,
     perform: async (request, input) => requests[request as Exclude<WorkloadRequest, 'say'>](input as never), // read by the schema of the same name
+    answer: workloads.answer,
     work: workloads.work,
     shutdown: async () => {
       await Promise.all([shells.close(), workloads.shutdown()])

@@ -100,7 +100,6 @@ export const createRequests = ({ workloads, read, refuses, lacks, surroundings, 
       }),
     start: ({ workload }: WorkloadRequestInput<'start'>) =>
       withWorkload(workload, async (one) => {
-        if (one.spec.prompt !== undefined) return refused('not_supported', 'agents are not run by this version')
         const lack = workloads.lacksPlugin(one)
         if (lack !== null) return refused('unavailable', lack)
         await workloads.start(one)

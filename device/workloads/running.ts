@@ -2,6 +2,7 @@ import type { Chance } from '../../base/chance.ts'
 import { type Clock, sleep } from '../../base/clock.ts'
 import type { GroupCommit, Outlives } from '../../base/group-commit.ts'
 import type { Log } from '../../base/log.ts'
+import type { ApprovalChange } from '../../schemas/agent-events.ts'
 import type { RunEnd, Runner, RunWatcher } from '../runner.ts'
 import { isLackOfRoom } from '../runners/run-folder.ts'
 import { decideNext } from './deciding.ts'
@@ -20,6 +21,8 @@ export interface RunningDeps {
   chance: Chance
   log: Log
   boot: string
+  /** An agent waits for somebody's permission, or that has been answered. */
+  approval: (run: string, change: ApprovalChange) => void
   /** Its process is there. */
   started: (one: LiveWorkload, run: CurrentRun) => void
   /** A line may have come. */
@@ -140,6 +143,8 @@ export const createRunning = (deps: RunningDeps) => {
       deps.wrote(one, bytes)
       hold(one)
     },
+    say: (text) => tell(one, text),
+    approval: (change) => deps.approval(run.row.run_id, change),
     ended: (end) => finish(one, run, end),
     noRoom: () => {
       runner.forget(run.row.run_id)

@@ -1,6 +1,8 @@
 import { mkdirSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
+import { type AgentField, type AgentSettings, agentFields } from '../../schemas/agent.ts'
 import { isPluginType } from '../../schemas/known-plugins.ts'
+import type { RunPayload } from '../../schemas/payload.ts'
 import type { ProcessPayload } from '../../schemas/process.ts'
 import type { WorkloadSpec } from '../../schemas/workload.ts'
 import type { RunSetup, StartOrder } from '../runner.ts'
@@ -22,17 +24,24 @@ export interface Place {
   typed?: (spec: WorkloadSpec) => TypedWork
 }
 
-/** What a workload runs: of exactly one of command, script and module, or what the plugin of its type says; an agent's prompt is none of it. */
-export const payloadOf = (spec: WorkloadSpec, place: Place): ProcessPayload => {
+/** What a workload runs: of exactly one of command, script, module and prompt, or what the plugin of its type says. */
+export const payloadOf = (spec: WorkloadSpec, place: Place): RunPayload => {
   // What the workload says itself goes before what the plugin says.
   const { env, cwd, ...words } = wordsOf(spec, place)
   return { ...words, env: { ...env, ...spec.env }, cwd: cwdOf({ cwd: spec.cwd ?? cwd, files: spec.files }, place) }
 }
 
-const wordsOf = (spec: WorkloadSpec, place: Place): TypedWork & Pick<ProcessPayload, 'args'> => {
+const wordsOf = (spec: WorkloadSpec, place: Place): TypedWork & Omit<RunPayload, 'workload' | 'within'> => {
   if (isPluginType(spec.type) && place.typed) return place.typed(spec)
+  if (spec.prompt !== undefined) return { prompt: spec.prompt, ...agentOf(spec) }
   if (spec.script !== undefined) return { script: spec.script, ...(spec.args ? { args: spec.args } : {}) }
   return { command: spec.command ?? moduleWords(spec) }
+}
+
+/** What is said of an agent, as far as it is said. */
+const agentOf = (spec: WorkloadSpec): AgentSettings => {
+  const said = Object.keys(agentFields).filter((field) => spec[field as AgentField] !== undefined)
+  return Object.fromEntries(said.map((field) => [field, spec[field as AgentField]]))
 }
 
 /** Relative paths begin at the file that says so; with `files` at the folder where these are put. */

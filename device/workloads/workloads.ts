@@ -5,11 +5,12 @@ import type { Db } from '../../base/database.ts'
 import type { GroupCommit } from '../../base/group-commit.ts'
 import type { Log } from '../../base/log.ts'
 import { noPlugins, type Plugins } from '../../base/plugins/plugins.ts'
+import type { ApprovalChange } from '../../schemas/agent-events.ts'
 import type { ProcessPayload } from '../../schemas/process.ts'
 import type { WorkloadStatus } from '../../schemas/workload-status.ts'
 import type { Chunk } from '../logs/encoder.ts'
 import type { Segments } from '../logs/segments.ts'
-import type { Runner } from '../runner.ts'
+import type { ApprovalAnswer, Runner } from '../runner.ts'
 import type { Work } from '../supervisor.ts'
 import { createChanges } from './changes.ts'
 import type { ClockTrust } from './clock-trust.ts'
@@ -55,6 +56,8 @@ export interface WorkloadsDeps {
   publish: (workload: string, chunk: Chunk) => boolean
   /** What is reported of them has changed. */
   changed: () => void
+  /** An agent of a workload waits for somebody's permission, or that has been answered. */
+  approval?: (run: string, change: ApprovalChange) => void
   /** Something was written, or said, in the log of a workload. */
   logged?: (workload: string) => void
 }
@@ -104,6 +107,7 @@ export const createWorkloads = (deps: WorkloadsDeps) => {
 
   const running = createRunning({
     ...{ device: deps.device, rows, commits, runner: deps.runner, clock, chance: deps.chance, log, boot: deps.boot },
+    approval: (run, change) => deps.approval?.(run, change),
     started: (one, run) => tending.started(one, run),
     wrote: (one, bytes) => tending.wrote(one, bytes),
     ended: (one) => (one.isRemoved ? forget(one) : proceed(one)),
@@ -166,7 +170,6 @@ export const createWorkloads = (deps: WorkloadsDeps) => {
   }
 
   function waitsFor({ spec }: LiveWorkload): string | null {
-    if (spec.prompt !== undefined) return 'agents are not run by this version'
     return missingPlugin(spec, plugins) ?? blockedBy(spec, dependencyOf)
   }
 
@@ -229,7 +232,7 @@ export const createWorkloads = (deps: WorkloadsDeps) => {
     /** What a task starts that names a workload; undefined if there is none of that name. */
     work: (payload: ProcessPayload): Work | { refused: string } | undefined => {
       const one = live.get(payload.workload ?? payload.within ?? '')
-      if (!one || one.isRemoved || one.spec.prompt !== undefined) return undefined
+      if (!one || one.isRemoved) return undefined
       prepareFolder(one.spec, one.place)
       try {
         return payload.workload === undefined ? withinOf(one.spec, one.place, payload) : onceOf(one.spec, one.place, payload)
@@ -267,6 +270,10 @@ export const createWorkloads = (deps: WorkloadsDeps) => {
       tending.begin()
       shrinking = every(clock, shrinkMs, logs.shrink)
       return known
+    },
+    /** Somebody has answered what an agent waits for. */
+    answer: ({ run, ...answer }: ApprovalAnswer & { run: string }): void => {
+      for (const one of live.values()) if (one.run?.row.run_id === run) one.run.handle?.answer?.(answer)
     },
     /** By name. */
     statuses: (): WorkloadStatus[] =>

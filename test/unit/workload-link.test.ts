@@ -48,6 +48,7 @@ const startDevice = async (perform?: Perform) => {
       recover: () => new Set(),
       statuses: () => (state.seq === 0 ? null : state.workloads),
       perform: perform ?? (async () => refused('not_supported', 'it does nothing')),
+      answer: () => {},
       work: () => undefined,
       shutdown: async () => undefined,
       release: () => undefined,

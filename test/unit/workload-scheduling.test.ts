@@ -24,18 +24,18 @@ test('missed: all makes up for all of them, one after the other', async () => {
   expect(world.begun.length - before).toBe(6)
 })
 
-test('an agent with a schedule says that it is not run, and is not', async () => {
+test('an agent with a schedule is asked at each of its firings, with what was said of it', async () => {
   await world.apply({
     name: 'one',
     type: 'agent',
     run_mode: 'schedule',
     schedule: '* * * * *',
     prompt: 'hello',
+    model: 'gpt-4o',
     command: undefined,
   })
-  await world.pass(130_000)
-  expect(world.begun).toHaveLength(0)
-  expect(await world.show('one')).toMatchObject({ state: 'registered', reason: expect.stringContaining('agents') })
+  await world.pass(61_000)
+  expect(world.last().order.payload).toMatchObject({ prompt: 'hello', model: 'gpt-4o' })
 })
 
 test('a firing waits for what its workload depends on', async () => {
