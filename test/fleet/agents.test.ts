@@ -1,0 +1,345 @@
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { findAgentPrograms, type Model, processesWith, startModel } from '../harness/agent-programs.ts'
+import { eventually } from '../harness/eventually.ts'
+import { type Installation, startInstallation, type TaskInFull } from '../harness/installation.ts'
+
+const programs = findAgentPrograms()
+const canary = 'canary-4711-xyz'
+
+describe.skipIf(programs === undefined)('agents: real Goose and a scripted model', () => {
+  let fleet: Installation
+  let model: Model
+  beforeAll(async () => {
+    fleet = await startInstallation({
+      env: { PATH: `${programs?.path}:${process.env['PATH']}`, SKEIN_CAPACITY: '12', DEVICES_OWN: 'not for agents' },
+    })
+    const shell = (command: string) => ({ tool: 'shell', arguments: { command } })
+    model = await startModel(fleet.root, {
+      default: [shell(`echo run >>${witness()}; echo hello; echo world >&2`), { say: 'All is well.', delay_ms: 5 }],
+      slow: [{ say: 'one two three four five six seven eight nine ten eleven twelve thirteen', delay_ms: 500 }],
+      long: [shell('for i in 1 2 3 4 5 6; do echo line $i; sleep 0.3; done'), { say: 'the tool is over' }],
+      stray: [shell('setsid sleep 1000 & sleep 1000')],
+      loop: [shell('echo again')],
+      count: Array.from({ length: 100 }, (_, i) => shell(`echo ${i} >>${witness()}`)),
+      leak: [
+        shell(
+          'printf %s "$CANARY" | base64; echo $CANARY; echo $CANARY >&2; env; mkdir $SKEIN_ARTIFACTS/a; echo art >$SKEIN_ARTIFACTS/a/b.txt',
+        ),
+        { say: `I saw ${canary} and ${encodeURIComponent(canary)} there`, delay_ms: 5 },
+      ],
+      echo: [{ tool: 'everything__echo', arguments: { message: 'from afar' } }, { say: 'echoed' }],
+      later: [{ status: 429 }],
+      broken: [{ status: 500 }],
+      garbage: [{ garbage: true }],
+      half: [{ half: 'this is only the' }],
+      hang: [{ hang: true }],
+    })
+    await fleet.online('local')
+    await eventually('the device tells that it has Goose', async () => {
+      const { body } = await fleet.api('GET', '/devices/local')
+      return body.labels['agent.goose'] === '1.52.0'
+    })
+  })
+  afterAll(async () => {
+    await fleet?.close()
+    model?.close()
+  })
+
+  const witness = (): string => join(fleet.root, 'witness')
+  const linesOf = (file: string): string[] => readFileSync(file, 'utf8').trimEnd().split('\n')
+  type Payload = Readonly<Record<string, unknown>>
+  const ask = (prompt: string, payload: Payload = {}, task: Payload = {}): Promise<string> =>
+    fleet.submit({
+      type: 'agent',
+      payload: { prompt, provider: 'openai', model: 'gpt-4o', env: model.env, ...payload },
+      target: { device: 'local' },
+      ...task,
+    })
+  const answerTo = async (prompt: string, payload: Payload = {}, task: Payload = {}): Promise<TaskInFull> =>
+    fleet.ended(await ask(prompt, payload, task))
+  const agentOf = (task: TaskInFull) => task.runs.at(-1)?.['agent'] as Record<string, unknown> // what the run came to
+  // biome-ignore lint/suspicious/noExplicitAny: events of every type
+  const eventsOf = async (id: string): Promise<any[]> => {
+    const page = await eventually('all events', async () => {
+      const { body } = await fleet.answered('GET', `/tasks/${id}/events`)
+      return body.complete && body
+    })
+    return page.events
+  }
+  const processesOf = (task: TaskInFull): number[] => processesWith(`SKEIN_RUN=${task.runs.at(-1)?.run_id}`)
+  const pending = (id: string) =>
+    eventually('it asks', async () => (await fleet.answered('GET', `/approvals?state=pending&task_id=${id}`)).body.approvals[0])
+
+  test('a prompt goes where its agent is, is answered, and told event by event, in the log as well', async () => {
+    const task = await answerTo('Is all well?', {}, { target: {} })
+    expect(task).toMatchObject({ state: 'succeeded', exit_code: 0, target: { selector: 'agent.goose' } })
+    expect(agentOf(task)).toMatchObject({
+      ...{ agent: 'goose', stop_reason: 'completed', text: 'All is well.', turns: 2, tokens: 40, currency: 'USD' },
+      ...{ provider: 'openai', model: 'gpt-4o', artifacts: [] },
+    })
+    const events = await eventsOf(task.task_id)
+    expect(events.map(({ type }) => type)).toEqual([
+      ...['tool_call', 'tool_output', 'tool_output', 'tool_result', 'usage', 'message', 'usage', 'complete'],
+    ])
+    expect(events.map(({ seq }) => seq)).toEqual([1, 2, 3, 4, 5, 6, 7, 8])
+    expect(events[0]).toMatchObject({ tool: 'developer__shell', input: { command: expect.stringContaining('echo hello') } })
+    expect(events[5]).toMatchObject({ text: 'All is well.' })
+    const { o } = await fleet.output(task.task_id)
+    expect(o.toString()).toContain('hello\n')
+    expect(o.toString()).toMatch(/All is well\.\n$/)
+    expect(linesOf(witness())).toEqual(['run'])
+    expect(readdirSync(fleet.paths.device('local').agents), 'its folder goes with it').toEqual([])
+    expect(processesOf(task)).toEqual([])
+  })
+
+  test('w28: events are live on the topic of the run, before it has ended', async () => {
+    const client = await fleet.mqtt()
+    const seen: unknown[] = []
+    client.on('message', (topic, payload) => seen.push([topic, JSON.parse(payload.toString()).records[0][2]]))
+    await client.subscribeAsync('skein/v1/default/device/local/agent/+')
+    const id = await ask('[long] go')
+    await eventually('a first event', () => seen.length > 2)
+    expect((await fleet.task(id)).state).toBe('active')
+    const { body } = await fleet.answered('GET', `/tasks/${id}/events`)
+    expect(body.events.length, 'and are kept from the first on').toBeGreaterThan(0)
+    expect(seen[0]).toEqual([`skein/v1/default/device/local/agent/${id}-1`, 'a'])
+    expect(await fleet.ended(id)).toMatchObject({ state: 'succeeded' })
+    await client.endAsync(true)
+  })
+
+  test('somebody tells it something while it works', async () => {
+    const id = await ask('[long] go')
+    await eventually('it works', async () => (await fleet.answered('GET', `/tasks/${id}/events`)).body.events.length > 1)
+    expect((await fleet.cli(['task', 'say', id, 'also check the journal'])).code).toBe(0)
+    expect(await fleet.ended(id)).toMatchObject({ state: 'succeeded' })
+    expect(await eventsOf(id)).toContainEqual(
+      expect.objectContaining({ type: 'said', text: 'also check the journal', by: 'admin' }),
+    )
+    const late = await fleet.api('POST', `/tasks/${id}/say`, { text: 'more' })
+    expect([late.status, late.body.error.code]).toEqual([409, 'conflict'])
+  })
+
+  describe('approvals', () => {
+    test('a tool waits until it is approved, and who did it is kept', async () => {
+      const before = linesOf(witness()).length
+      const id = await ask('go', { approve: 'tools' })
+      const { approval } = await pending(id)
+      expect(linesOf(witness()), 'nothing is done before').toHaveLength(before)
+      expect((await fleet.cli(['approval', 'approve', approval, '--reason', 'fine'])).code).toBe(0)
+      expect(await fleet.ended(id)).toMatchObject({ state: 'succeeded' })
+      expect(linesOf(witness())).toHaveLength(before + 1)
+      const { body } = await fleet.answered('GET', `/approvals/${approval}`)
+      expect(body).toMatchObject({ state: 'approved', by: 'admin', reason: 'fine', task_id: id, tool: 'developer__shell' })
+      const twice = await fleet.api('POST', `/approvals/${approval}/reject`, {})
+      expect([twice.status, twice.body.error.code]).toEqual([409, 'conflict'])
+      const events = (await eventsOf(id)).filter(({ type }) => type === 'permission')
+      expect(events.map(({ state, by }) => [state, by])).toEqual([
+        ['pending', null],
+        ['approved', 'admin'],
+      ])
+    })
+
+    test('rejected over MQTT, it goes on without', async () => {
+      const before = linesOf(witness()).length
+      const id = await ask('go', { approve: { matching: ['shell*'] } })
+      const { approval } = await pending(id)
+      const client = await fleet.mqtt()
+      const input = { approval, reason: 'not today' }
+      await client.publishAsync('skein/v1/default/request/admin/approval/reject', JSON.stringify({ id: '1', input }), { qos: 1 })
+      expect(await fleet.ended(id)).toMatchObject({ state: 'succeeded' })
+      expect(linesOf(witness())).toHaveLength(before)
+      expect((await fleet.answered('GET', `/approvals/${approval}`)).body).toMatchObject({
+        state: 'rejected',
+        reason: 'not today',
+      })
+      await client.endAsync(true)
+    })
+
+    test('nobody answers: it is no', async () => {
+      const before = linesOf(witness()).length
+      const task = await answerTo('go', { approve: 'tools', approval_seconds: 0.5 })
+      expect(task.state).toBe('succeeded')
+      expect(linesOf(witness())).toHaveLength(before)
+      const { body } = await fleet.answered('GET', `/approvals?task_id=${task.task_id}`)
+      expect(body.approvals).toMatchObject([{ state: 'expired', answer: null, by: null }])
+    })
+
+    test('what no pattern matches is not asked for; a viewer may not answer', async () => {
+      expect(await answerTo('go', { approve: { matching: ['write*'] } })).toMatchObject({ state: 'succeeded' })
+      const token = await fleet.tokenFor('vera', 'viewer')
+      await fleet.enter('vera', token)
+      await fleet.online('local')
+      const id = await ask('go', { approve: 'tools' })
+      const { approval } = await pending(id)
+      const refused = await fleet.api('POST', `/approvals/${approval}/approve`, {}, token)
+      expect([refused.status, refused.body.error.code]).toEqual([403, 'forbidden'])
+      await fleet.cancel(id)
+      expect(await fleet.ended(id)).toMatchObject({ state: 'cancelled' })
+      expect((await fleet.answered('GET', `/approvals/${approval}`)).body).toMatchObject({ state: 'withdrawn' })
+    })
+
+    test('an answer that is given while the hub dies reaches the agent', async () => {
+      const id = await ask('go', { approve: 'tools' })
+      const { approval } = await pending(id)
+      fleet.kill('hub')
+      await eventually('it is back', async () => (await fleet.api('GET', `/approvals/${approval}`)).status === 200)
+      expect((await fleet.answered('GET', `/approvals/${approval}`)).body).toMatchObject({ state: 'pending' })
+      await fleet.answered('POST', `/approvals/${approval}/approve`, {})
+      expect(await fleet.ended(id)).toMatchObject({ state: 'succeeded' })
+    })
+  })
+
+  describe('no success', () => {
+    // All at once: some of them take Goose several tries.
+    test('w21: a model that fails, hangs or is used up, and an agent that loops, each for its own reason', async () => {
+      const cases: [what: string, prompt: string, payload: Payload, stop: string][] = [
+        ['a model that answers 429', '[later] x', {}, 'model_error'],
+        ['a model that answers 500', '[broken] x', {}, 'model_error'],
+        ['a model that answers no JSON', '[garbage] x', {}, 'model_error'],
+        ['a model whose answer breaks off', '[half] x', {}, 'model_error'],
+        ['a model that never answers', '[hang] x', { silence_seconds: 1 }, 'silence'],
+        ['an agent that loops', '[loop] x', { max_repeats: 4 }, 'repeats'],
+        ['an agent that has had its turns', '[loop] x', { max_turns: 3 }, 'max_turns'],
+        ['an agent over its tokens', '[count] x', { budget: { tokens: 100 } }, 'budget_tokens'],
+        ['an agent over its money', '[count] x', { budget: { cost: 0.0005 } }, 'budget_cost'],
+      ]
+      const ids = await Promise.all(cases.map(([, prompt, payload]) => ask(prompt, payload)))
+      for (const [i, [what, , , stop]] of cases.entries()) {
+        const task = await fleet.ended(ids[i] ?? '')
+        expect([what, task.state, task.exit_code === 0, task.reason]).toEqual([
+          what,
+          'failed',
+          false,
+          expect.stringContaining(stop),
+        ])
+        expect(agentOf(task)).toMatchObject({ stop_reason: stop })
+        expect(processesOf(task)).toEqual([])
+      }
+    })
+
+    test('a budget of 1,000 tokens ends it soon after', async () => {
+      const before = linesOf(witness()).length
+      const task = await answerTo('[count] x', { budget: { tokens: 1000 } })
+      expect(agentOf(task)).toMatchObject({ stop_reason: 'budget_tokens' })
+      // 20 tokens a turn, and what was on its way.
+      expect(linesOf(witness()).length - before).toBeLessThan(80)
+    })
+
+    test('a timeout ends one that hangs at that time, with nothing left', async () => {
+      const task = await answerTo('[hang] x', {}, { options: { timeout_seconds: 2 } })
+      expect(task.state).toBe('timed_out')
+      const run = task.runs[0]
+      const lasted = Date.parse(run?.ended_at ?? '') - Date.parse(run?.started_at ?? '')
+      expect(Math.round(lasted / 1000)).toBe(2)
+      expect(processesOf(task)).toEqual([])
+    })
+
+    test('an agent that is not there, or not on this device, ends with 127; a secret that is not there is named', async () => {
+      expect(await answerTo('x', { agent: 'nobody' })).toMatchObject({
+        state: 'failed',
+        exit_code: 127,
+        reason: 'agent_not_found: "nobody"',
+      })
+      expect(await answerTo('x', { secrets: ['NOT_HERE'] })).toMatchObject({
+        state: 'failed',
+        reason: 'secret_not_found: NOT_HERE',
+      })
+    })
+  })
+
+  test('w22: a cancel in the middle of a stream, and of a tool that hides, ends it and leaves no process', async () => {
+    for (const prompt of ['[slow] x', '[stray] x']) {
+      const id = await ask(prompt)
+      await eventually('it works', async () => (await fleet.answered('GET', `/tasks/${id}/events`)).body.events.length > 0)
+      await fleet.cancel(id)
+      const task = await fleet.ended(id)
+      expect(task).toMatchObject({ state: 'cancelled', runs: [{ confirmed: true }] })
+      expect(processesOf(task)).toEqual([])
+    }
+  })
+
+  test('w26, w30: secrets come only where they are named, and out of nothing that is kept; the token of the device never', async () => {
+    const local = ['local', 'secret', 'set', 'CANARY']
+    expect((await fleet.cli(local, { input: `${canary}\n` })).code).toBe(0)
+    const task = await answerTo('[leak] x', { secrets: ['CANARY'] })
+    expect(task.state).toBe('succeeded')
+    const events = JSON.stringify(await eventsOf(task.task_id))
+    const { o, e } = await fleet.output(task.task_id)
+    const all = `${events}\n${o}\n${e}\n${JSON.stringify(task)}`
+    expect(all).toContain('[redacted:CANARY]')
+    for (const form of [canary, Buffer.from(canary).toString('base64').slice(0, 18)]) expect(all).not.toContain(form)
+    const token = readFileSync(fleet.paths.device('local').token, 'utf8').trim()
+    expect(all).not.toContain(token)
+    expect(all).not.toContain('not for agents')
+    expect(agentOf(task)['artifacts']).toEqual([{ path: 'a/b.txt', size: 4, sha256: expect.stringMatching(/^[0-9a-f]{64}$/) }])
+    // Nowhere on the disk but where it is held.
+    const found = filesWith(fleet.data, canary)
+    expect(found).toEqual([fleet.paths.device('local').secrets])
+    const { stdout } = await fleet.cli(['local', 'secret', 'list', '--json'])
+    expect(JSON.parse(stdout)).toEqual(['CANARY'])
+    expect(await answerTo('[leak] x').then(({ task_id }) => fleet.output(task_id))).toMatchObject({})
+  })
+
+  test('w31: a server of tools that is named is there', async () => {
+    const server = { name: 'everything', command: process.execPath, args: [programs?.server ?? ''] }
+    const task = await answerTo('[echo] x', { mcp_servers: [server] })
+    expect(task.state).toBe('succeeded')
+    const result = (await eventsOf(task.task_id)).find(({ type }) => type === 'tool_result')
+    expect(JSON.stringify(result)).toContain('from afar')
+  })
+
+  test('w23, w25: ten at once on one device, each told as what it is', async () => {
+    const ids = await Promise.all(Array.from({ length: 10 }, () => ask('go')))
+    const tasks = await Promise.all(ids.map((id) => fleet.ended(id)))
+    expect(tasks.map(({ state }) => state)).toEqual(ids.map(() => 'succeeded'))
+    expect(tasks.map((task) => agentOf(task)['turns'])).toEqual(ids.map(() => 2))
+  })
+
+  test('a daemon that is killed takes it along: daemon_lost, tried again by rule, and never twice at a time', async () => {
+    const before = linesOf(witness()).length
+    const id = await ask('[long] go', {}, { options: { retries: 1, retry_backoff_seconds: 0 } })
+    await eventually('it works', async () => (await fleet.answered('GET', `/tasks/${id}/events`)).body.events.length > 1)
+    const first = (await fleet.task(id)).runs[0]?.run_id ?? ''
+    fleet.kill('device local')
+    const task = await fleet.ended(id)
+    expect(task.runs.map(({ state, reason }) => [state, reason])).toEqual([
+      ['failed', expect.stringContaining('daemon_lost')],
+      ['succeeded', null],
+    ])
+    expect(processesWith(`SKEIN_RUN=${first}`)).toEqual([])
+    expect(linesOf(witness()).length).toBe(before)
+  })
+
+  test('as a workload: n times, by its device', async () => {
+    const file = join(fleet.root, 'agents.yaml')
+    const spec = {
+      name: 'asker',
+      type: 'agent',
+      run_mode: 'n_times',
+      max_runs: 2,
+      restart_delay: 0,
+      prompt: 'go',
+      provider: 'openai',
+      model: 'gpt-4o',
+    }
+    writeFileSync(file, JSON.stringify({ workloads: [{ ...spec, env: model.env }] }))
+    const before = linesOf(witness()).length
+    expect(await fleet.cli(['local', 'apply', file])).toMatchObject({ code: 0, stderr: '' })
+    await eventually(
+      'it has run twice',
+      async () => (await fleet.api('GET', '/devices/local/workloads/asker')).body.state === 'completed',
+    )
+    expect(linesOf(witness()).length - before).toBe(2)
+    expect((await fleet.cli(['local', 'logs', 'asker'])).stdout).toContain('All is well.')
+  })
+})
+
+const filesWith = (folder: string, text: string): string[] => {
+  const found: string[] = []
+  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true }))
+    if (entry.isFile() && readFileSync(join(entry.parentPath, entry.name)).includes(text))
+      found.push(join(entry.parentPath, entry.name))
+  return found
+}
