@@ -8,7 +8,7 @@ import { createMeter } from './meter.ts'
 import { createPermissions } from './permissions.ts'
 import type { AgentProfile } from './profile.ts'
 import type { Redaction } from './redaction.ts'
-import type { Update } from './updates.ts'
+import { fieldsOf, type Update } from './updates.ts'
 
 export interface AgentRunDeps {
   run: string
@@ -51,6 +51,8 @@ export const startAgentRun = (deps: AgentRunDeps): RunHandle => {
   let conversation: Conversation | undefined
   let silence: Timer | undefined
   let deadline: Timer | undefined
+  /** The calls of tools of which output has come. */
+  const live = new Set<string>()
   /** What it wrote before it was listened to. */
   const early: Buffer[] = []
   let isWaited = false
@@ -122,8 +124,12 @@ export const startAgentRun = (deps: AgentRunDeps): RunHandle => {
         )
         return count({ kind: 'tool_call', tool: update.tool, input: update.input })
       case 'tool_output':
+        live.add(update.id)
         return writer.push({ kind: 'tool_output', id: update.id, stream: update.stream }, update.text)
       case 'tool_result':
+        // What was quick is told only when it is over.
+        if (!live.delete(update.id))
+          for (const { stream, text } of textsOf(update.output)) writer.push({ kind: 'tool_output', id: update.id, stream }, text)
         writer.endOf(update.id)
         writer.event({ type: 'tool_result', id: update.id, status: update.status, output: update.output })
         return count({ kind: 'tool_result' })
@@ -294,6 +300,16 @@ const limitsOf = (payload: RunPayload) => ({
   max_turns: payload.max_turns ?? agentDefaults.max_turns,
   max_repeats: payload.max_repeats ?? agentDefaults.max_repeats,
 })
+
+/** What a tool has written, by what it is said to have come to. */
+const textsOf = (output: unknown): { stream: 'stdout' | 'stderr'; text: string }[] => {
+  if (typeof output === 'string') return output === '' ? [] : [{ stream: 'stdout', text: output }]
+  const fields = fieldsOf(output)
+  return (['stdout', 'stderr'] as const).flatMap((stream) => {
+    const text = fields[stream]
+    return typeof text === 'string' && text !== '' ? [{ stream, text }] : []
+  })
+}
 
 const costOf = ({ cost, currency }: AgentResult): string => (cost === null ? '' : `, ${cost.toFixed(4)} ${currency ?? ''}`)
 

@@ -80,12 +80,11 @@ describe.skipIf(programs === undefined)('agents: real Goose and a scripted model
       ...{ provider: 'openai', model: 'gpt-4o', artifacts: [] },
     })
     const events = await eventsOf(task.task_id)
-    expect(events.map(({ type }) => type)).toEqual([
-      ...['tool_call', 'tool_output', 'tool_output', 'tool_result', 'usage', 'message', 'usage', 'complete'],
-    ])
-    expect(events.map(({ seq }) => seq)).toEqual([1, 2, 3, 4, 5, 6, 7, 8])
+    const types = events.map(({ type }) => type).filter((type, i, all) => type !== all[i - 1])
+    expect(types).toEqual(['tool_call', 'tool_output', 'tool_result', 'usage', 'message', 'usage', 'complete'])
+    expect(events.map(({ seq }) => seq)).toEqual(events.map((_, i) => i + 1))
     expect(events[0]).toMatchObject({ tool: 'developer__shell', input: { command: expect.stringContaining('echo hello') } })
-    expect(events[5]).toMatchObject({ text: 'All is well.' })
+    expect(events.find(({ type }) => type === 'message')).toMatchObject({ text: 'All is well.' })
     const { o } = await fleet.output(task.task_id)
     expect(o.toString()).toContain('hello\n')
     expect(o.toString()).toMatch(/All is well\.\n$/)
