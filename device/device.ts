@@ -17,6 +17,7 @@ import { instant } from '../schemas/ids.ts'
 import { topicOf } from '../schemas/topics.ts'
 import { withAgents } from './agents/agent-runner.ts'
 import { createFoundAgents } from './agents/found-agents.ts'
+import { openHomes } from './agents/homes.ts'
 import { readProfiles } from './agents/profile.ts'
 import { openSecrets } from './agents/secrets.ts'
 import { createDeviceCore } from './core.ts'
@@ -95,8 +96,8 @@ export const startDevice = async (options: DeviceOptions) => {
   const agents = createFoundAgents(profiles, options.env['PATH'] ?? '', log)
   const secrets = openSecrets(paths.secrets)
   const runner = withAgents({
-    ...{ runner: processes, profiles, secrets, clock, log },
-    ...{ runs: paths.runs, homes: paths.agents, artifacts: paths.artifacts },
+    ...{ runner: processes, profiles, secrets, clock },
+    ...{ runs: paths.runs, homes: openHomes(paths.agents, log), artifacts: paths.artifacts },
   })
   const segments = openSegments(paths.spool)
   const bus =

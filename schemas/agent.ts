@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { idPattern } from './ids.ts'
+import { idPattern, RunId } from './ids.ts'
 import { Env, noNul, VariableName } from './process.ts'
 
 /** The agents that a device knows by their profiles; `goose` is there without one. */
@@ -64,8 +64,10 @@ export const agentFields = {
   max_repeats: z.number().int().min(2).max(10_000).optional(),
   /** Names of what the device holds: each becomes a variable of that name. */
   secrets: z.array(VariableName).max(64).optional(),
-  /** Goes on with a conversation of an earlier run on the same device, by the id in its result. */
-  session: Text(256).optional(),
+  /** The conversation stays on the device for a week, so that a later run can go on with it. */
+  keep_session: z.boolean().optional(),
+  /** Goes on with the conversation of an earlier run on the same device, by the id of that run. */
+  session: RunId.optional(),
 } as const
 export type AgentField = keyof typeof agentFields
 
@@ -114,6 +116,7 @@ export const AgentResult = z.looseObject({
   currency: z.string().nullable(),
   provider: z.string().nullable(),
   model: z.string().nullable(),
+  /** By what a later run can go on with the conversation, if it was kept. */
   session: z.string().nullable(),
   artifacts: z.array(Artifact),
 })

@@ -17,6 +17,7 @@ export interface AgentFlags extends RunFlags {
   mcp?: string[]
   secret?: string[]
   session?: string
+  keepSession?: boolean
 }
 
 /** `skein agent`: asks an agent on a device, follows what it does, and ends with 0 if it came to an answer. */
@@ -41,6 +42,7 @@ export const taskOfAgent = (flags: AgentFlags, prompt: string, key: string): Rec
     ...given('budget', budget && Object.keys(budget.limits).length > 0 ? budget.limits : undefined),
     ...given('mcp_servers', flags.mcp?.map(serverOf)),
     ...given('secrets', flags.secret),
+    ...given('keep_session', flags.keepSession),
     ...given('session', flags.session),
   }
   return {

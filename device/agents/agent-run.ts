@@ -17,6 +17,9 @@ export interface AgentRunDeps {
   /** The folder that it works in. */
   cwd: string
   redaction: Redaction
+  /** The conversation that it goes on with. */
+  earlier: { session: string; wasInterrupted: boolean } | undefined
+  hasSession: (session: string) => void
   clock: Clock
   watcher: RunWatcher
   /** Starts its process. */
@@ -186,7 +189,8 @@ export const startAgentRun = (deps: AgentRunDeps): RunHandle => {
     const { input } = handle
     if (!input || conversation || outcome) return
     conversation = startConversation({
-      ...{ input, clock, cwd: deps.cwd, session: payload.session, steer: profile.steer, seen },
+      ...{ input, clock, cwd: deps.cwd, steer: profile.steer, seen },
+      ...{ earlier: deps.earlier, hasSession: deps.hasSession },
       texts: payload.system === undefined ? [payload.prompt] : [payload.system, payload.prompt],
       servers: payload.mcp_servers ?? [],
       stray: (line) => writer.event({ type: 'output', stream: 'stdout', text: line }, line),
@@ -258,7 +262,7 @@ export const startAgentRun = (deps: AgentRunDeps): RunHandle => {
       ...{
         provider: payload.provider ?? null,
         model: payload.model ?? null,
-        session: conversation?.session() ?? null,
+        session: payload.keep_session && conversation?.session() ? run : null,
         artifacts,
       },
     }

@@ -1,13 +1,13 @@
 import { existsSync, mkdirSync } from 'node:fs'
-import { rm, rmdir } from 'node:fs/promises'
+import { rmdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { Clock } from '../../base/clock.ts'
-import type { Log } from '../../base/log.ts'
 import { usualAgent } from '../../schemas/agent.ts'
 import type { RunPayload } from '../../schemas/payload.ts'
 import type { AdoptOrder, RunEnd, RunHandle, Runner, RunWatcher, StartOrder } from '../runner.ts'
 import { startAgentRun } from './agent-run.ts'
 import { listArtifacts } from './artifacts.ts'
+import type { Homes } from './homes.ts'
 import type { AgentProfile } from './profile.ts'
 import { createRedaction } from './redaction.ts'
 import type { Secrets } from './secrets.ts'
@@ -19,17 +19,15 @@ export interface AgentRunnerDeps {
   secrets: Secrets
   /** Where the runner has its folders. */
   runs: string
-  /** Where each agent has a folder of its own while it runs. */
-  homes: string
+  homes: Homes
   /** Where what they leave stays. */
   artifacts: string
   clock: Clock
-  log: Log
 }
 
 /** Runs agents beside processes: whoever starts and stops runs need not tell them apart. */
 export const withAgents = <R extends Runner>(deps: AgentRunnerDeps & { runner: R }): R => {
-  const { runner, clock, log } = deps
+  const { runner, clock } = deps
 
   const start = (order: StartOrder, payload: RunPayload & { prompt: string }, watcher: RunWatcher): RunHandle => {
     const { run } = order
@@ -38,17 +36,20 @@ export const withAgents = <R extends Runner>(deps: AgentRunnerDeps & { runner: R
     if (!profile) return refusedHandle(clock, watcher, { code: 127, reason: `agent_not_found: ${JSON.stringify(name)}` })
     const picked = deps.secrets.pick(payload.secrets ?? [])
     if (!picked.ok) return refusedHandle(clock, watcher, { code: 125, reason: `secret_not_found: ${picked.missing}` })
-    const home = join(deps.homes, run)
+    const from = payload.session
+    const home = from === undefined ? deps.homes.open(run) : deps.homes.openFrom(run, from)
+    if (!home) return refusedHandle(clock, watcher, { code: 125, reason: `session_not_found: ${from}` })
     const artifacts = join(deps.artifacts, run)
-    mkdirSync(home, { recursive: true, mode: 0o700 })
     mkdirSync(artifacts, { recursive: true, mode: 0o700 })
-    const env = { ...variablesOf(profile, payload, home), SKEIN_ARTIFACTS: artifacts, ...payload.env, ...picked.values }
+    const env = { ...variablesOf(profile, payload, home.path), SKEIN_ARTIFACTS: artifacts, ...payload.env, ...picked.values }
     const work = order.setup?.folder ?? join(deps.runs, run, 'work')
     const { cwd } = payload
     return startAgentRun({
       ...{ run, payload, profile, clock, watcher },
       cwd: cwd === undefined ? resolve(work) : resolve(work, cwd),
       redaction: createRedaction(picked.values),
+      earlier: home.session === undefined ? undefined : { session: home.session, wasInterrupted: from === undefined },
+      hasSession: (session) => deps.homes.keepSession(run, session),
       start: (inner) =>
         runner.start(
           {
@@ -62,9 +63,7 @@ export const withAgents = <R extends Runner>(deps: AgentRunnerDeps & { runner: R
         ),
       artifacts: () => listArtifacts(artifacts),
       over: () => {
-        rm(home, { recursive: true, force: true, maxRetries: 3 }).catch((error: unknown) =>
-          log.warn({ run, err: error }, 'the folder of an agent cannot be removed'),
-        )
+        if (!payload.keep_session) deps.homes.remove(run)
         // Where nothing was left there is nothing to keep.
         rmdir(artifacts).catch(() => undefined)
       },
@@ -82,7 +81,6 @@ export const withAgents = <R extends Runner>(deps: AgentRunnerDeps & { runner: R
           if (stream === 'e') watcher.output(stream, bytes)
         },
         ended: (end) => {
-          rm(join(deps.homes, order.run), { recursive: true, force: true, maxRetries: 3 }).catch(() => undefined) // with the next one
           watcher.ended(end.kind === 'exited' ? lost(end.code) : end)
         },
       },

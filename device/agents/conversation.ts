@@ -13,8 +13,10 @@ export interface ConversationDeps {
   texts: readonly string[]
   cwd: string
   servers: readonly McpServer[]
-  /** Goes on with this one. */
-  session: string | undefined
+  /** Goes on with this one; if it was interrupted, as far as that can be. */
+  earlier: { session: string; wasInterrupted: boolean } | undefined
+  /** What the agent calls the conversation. */
+  hasSession: (session: string) => void
   /** The request that takes what is said while it works. */
   steer: string | undefined
   seen: (update: Update) => void
@@ -28,6 +30,7 @@ export interface ConversationDeps {
 export type ConversationEnd = { kind: 'answered'; stopReason: string; tokens: number | null } | { kind: 'failed'; reason: string }
 
 const answersWithinMs = 30_000
+const interrupted = 'You were interrupted. Look at how far you were, and go on with what you were asked to do.'
 const mostLine = 64 * 1024 * 1024
 
 /** Talks with an agent in the Agent Client Protocol: what it writes comes in by `receive`, and one prompt after the other is answered. */
@@ -104,14 +107,30 @@ export const startConversation = (deps: ConversationDeps) => {
       context.request<acp.InitializeResponse>('initialize', { protocolVersion: 1, clientCapabilities, clientInfo }),
     )
     const where = { cwd: deps.cwd, mcpServers: deps.servers.map(serverOf) }
-    if (deps.session !== undefined && about.agentCapabilities?.loadSession) {
-      await soon('session/load', context.request('session/load', { sessionId: deps.session, ...where }))
-      session = deps.session
-    } else if (deps.session !== undefined) return { kind: 'failed', reason: 'this agent cannot go on with an earlier session' }
-    else session = (await soon('session/new', context.request<acp.NewSessionResponse>('session/new', where))).sessionId
+    const load = (sessionId: string): Promise<unknown> =>
+      soon('session/load', context.request('session/load', { sessionId, ...where }))
+    const begin = async (): Promise<string> =>
+      (await soon('session/new', context.request<acp.NewSessionResponse>('session/new', where))).sessionId
+    const mayLoad = about.agentCapabilities?.loadSession === true
+    let texts = deps.texts
+    const { earlier } = deps
+    if (earlier && !earlier.wasInterrupted) {
+      if (!mayLoad) return { kind: 'failed', reason: 'this agent cannot go on with an earlier session' }
+      await load(earlier.session)
+      session = earlier.session
+    } else if (earlier && mayLoad) {
+      // What cannot be gone on with is begun anew.
+      const isLoaded = await load(earlier.session).then(
+        () => true,
+        () => false,
+      )
+      session = isLoaded ? earlier.session : await begin()
+      if (isLoaded) texts = [interrupted]
+    } else session = await begin()
+    deps.hasSession(session)
     talk = context
     isTalking = true
-    waiting.unshift(...deps.texts)
+    waiting.unshift(...texts)
     let tokens: number | null = null
     for (;;) {
       const prompt = waiting.splice(0).map((text) => ({ type: 'text' as const, text }))

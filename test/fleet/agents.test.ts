@@ -20,6 +20,7 @@ describe.skipIf(programs === undefined)('agents: real Goose and a scripted model
       default: [shell(`echo run >>${witness()}; echo hello; echo world >&2`), { say: 'All is well.', delay_ms: 5 }],
       slow: [{ say: 'one two three four five six seven eight nine ten eleven twelve thirteen', delay_ms: 500 }],
       long: [shell('for i in 1 2 3 4 5 6; do echo line $i; sleep 0.3; done'), { say: 'the tool is over' }],
+      twice: [shell(`echo once >>${witness()}`), shell('sleep 2'), { say: 'done twice' }],
       stray: [shell('setsid sleep 1000 & sleep 1000')],
       loop: [shell('echo again')],
       count: Array.from({ length: 100 }, (_, i) => shell(`echo ${i} >>${witness()}`)),
@@ -281,6 +282,21 @@ describe.skipIf(programs === undefined)('agents: real Goose and a scripted model
     expect(await answerTo('[leak] x').then(({ task_id }) => fleet.output(task_id))).toMatchObject({})
   })
 
+  test('a conversation that is kept is gone on with, on its device', async () => {
+    const first = await answerTo('go', { keep_session: true })
+    const session = agentOf(first)['session']
+    expect(session).toBe(first.runs[0]?.run_id)
+    const before = linesOf(witness()).length
+    // The script goes by what was said before: a second prompt finds the last of its answers.
+    const second = await answerTo('and again', { session })
+    expect([second.state, agentOf(second)['turns'], agentOf(second)['session']]).toEqual(['succeeded', 1, null])
+    expect(linesOf(witness())).toHaveLength(before)
+    expect(await answerTo('x', { session: 'nothing-1' })).toMatchObject({
+      state: 'failed',
+      reason: 'session_not_found: nothing-1',
+    })
+  })
+
   test('w31: a server of tools that is named is there', async () => {
     const server = { name: 'everything', command: process.execPath, args: [programs?.server ?? ''] }
     const task = await answerTo('[echo] x', { mcp_servers: [server] })
@@ -298,8 +314,8 @@ describe.skipIf(programs === undefined)('agents: real Goose and a scripted model
 
   test('a daemon that is killed takes it along: daemon_lost, tried again by rule, and never twice at a time', async () => {
     const before = linesOf(witness()).length
-    const id = await ask('[long] go', {}, { options: { retries: 1, retry_backoff_seconds: 0 } })
-    await eventually('it works', async () => (await fleet.answered('GET', `/tasks/${id}/events`)).body.events.length > 1)
+    const id = await ask('[twice] go', {}, { options: { retries: 1, retry_backoff_seconds: 0 } })
+    await eventually('it works', () => linesOf(witness()).length === before + 1)
     const first = (await fleet.task(id)).runs[0]?.run_id ?? ''
     fleet.kill('device local')
     const task = await fleet.ended(id)
@@ -308,7 +324,9 @@ describe.skipIf(programs === undefined)('agents: real Goose and a scripted model
       ['succeeded', null],
     ])
     expect(processesWith(`SKEIN_RUN=${first}`)).toEqual([])
-    expect(linesOf(witness()).length).toBe(before)
+    // The conversation is gone on with: what was done is not done again.
+    expect(linesOf(witness()).length).toBe(before + 1)
+    expect(agentOf(task)).toMatchObject({ stop_reason: 'completed', text: 'done twice' })
   })
 
   test('as a workload: n times, by its device', async () => {
