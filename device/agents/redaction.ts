@@ -60,9 +60,9 @@ export const createRedaction = (secrets: Readonly<Record<string, string>>): Reda
           if (found === undefined) return piece
           const all = held + piece
           // A secret that is whole may be the beginning of a longer one: then that is waited for, too.
-          const length = heldOf(all)
-          held = length === 0 ? '' : all.slice(-length)
-          return text(all.slice(0, all.length - length))
+          const cut = notWithin(found, all, all.length - heldOf(all))
+          held = all.slice(cut)
+          return text(all.slice(0, cut))
         },
         end: () => {
           const rest = text(held)
@@ -72,6 +72,16 @@ export const createRedaction = (secrets: Readonly<Record<string, string>>): Reda
       }
     },
   }
+}
+
+/** The end of a secret may be the beginning of another one: what is found is not cut in two. */
+const notWithin = (found: RegExp, text: string, cut: number): number => {
+  for (const match of text.matchAll(found)) {
+    const end = match.index + match[0].length
+    if (match.index >= cut) break
+    if (end > cut) return end
+  }
+  return cut
 }
 
 const formsOf = (secret: string): string[] => {
