@@ -71,6 +71,14 @@ export const agentFields = {
 } as const
 export type AgentField = keyof typeof agentFields
 
+/** What a recipe is filled with. */
+export const RecipeParams = z.record(
+  z.string().regex(/^[A-Za-z_][A-Za-z0-9_-]*$/, 'the name of a parameter is letters, digits, _ and -'),
+  z.union([noNul(z.string().max(16 * 1024)), z.number(), z.boolean()]),
+)
+/** What goes with a prompt only: a recipe is told everything at its start, and nobody is asked. */
+export const promptOnly = ['system', 'mcp_servers', 'approve', 'approval_seconds', 'keep_session', 'session'] as const
+
 export const AgentSettings = z.strictObject(agentFields)
 export type AgentSettings = z.infer<typeof AgentSettings>
 

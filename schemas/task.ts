@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { AgentResult, agentFields, usualAgent } from './agent.ts'
+import { AgentResult, agentFields, promptOnly, usualAgent } from './agent.ts'
 import { refused, type WireError } from './errors.ts'
 import { faultsOf } from './faults.ts'
 import { DeviceName, Instant, RunId, Subject, TaskId } from './ids.ts'
@@ -19,7 +19,7 @@ export const maxTaskBytes = 64 * 1024
 const maxSeconds = 366 * 24 * 3600
 
 const Seconds = z.number().positive().max(maxSeconds)
-const payloadKinds = ['command', 'script', 'prompt', 'workload'] as const
+const payloadKinds = ['command', 'script', 'prompt', 'recipe', 'workload'] as const
 export type PayloadKind = (typeof payloadKinds)[number]
 
 /** Where it runs: one device by name, those that a selector matches, or any. The other fields are for the work itself. */
@@ -128,7 +128,7 @@ export const readTask = (raw: unknown): { ok: true; task: TaskInput } | { ok: fa
     return refused('invalid', `Cannot accept the task: ${first.field}: ${first.message}${more}`, faults)
   }
   const task = parsed.data as TaskInput // without faults it was read by TaskInput
-  return { ok: true, task: kind === 'prompt' ? forAgent(task) : task }
+  return { ok: true, task: kind === 'prompt' || kind === 'recipe' ? forAgent(task) : task }
 }
 
 /** Of several devices only those that have the agent can take it; one that is named says itself that it has none. */
@@ -141,7 +141,7 @@ const forAgent = (task: TaskInput): TaskInput => {
   return { ...task, target: { ...task.target, selector: parts.join(',') } }
 }
 
-/** Which of the four a payload holds, or how many it holds when that is not one. */
+/** Which of these a payload holds, or how many it holds when that is not one. */
 const payloadKindOf = (raw: unknown): PayloadKind | 'none' | 'several' => {
   const payload = isRecord(raw) && isRecord(raw['payload']) ? raw['payload'] : {}
   const kinds = payloadKinds.filter((kind) => payload[kind] !== undefined)
@@ -155,7 +155,7 @@ const faultsBetweenFields = (raw: unknown, kind: ReturnType<typeof payloadKindOf
     faults.push({
       field: 'payload',
       code: kind === 'none' ? 'required' : 'ambiguous',
-      message: 'must hold exactly one of command, script, prompt, workload',
+      message: `must hold exactly one of ${payloadKinds.join(', ')}`,
       accepted: [...payloadKinds],
     })
   }
@@ -197,7 +197,15 @@ const faultsOfPayload = (payload: Record<string, unknown>, kind: ReturnType<type
       message: 'goes with a command or a script, which it says where to run',
     })
   }
-  if (kind === 'prompt') {
+  if (kind === 'prompt' || kind === 'recipe') {
+    if (kind === 'recipe')
+      for (const field of promptOnly)
+        if (payload[field] !== undefined)
+          faults.push({
+            field: `payload.${field}`,
+            code: 'ambiguous',
+            message: 'goes with payload.prompt: a recipe says it itself, and nobody is asked',
+          })
     if (payload['args'] !== undefined)
       faults.push({
         field: 'payload.args',
@@ -209,6 +217,8 @@ const faultsOfPayload = (payload: Record<string, unknown>, kind: ReturnType<type
       if (payload[field] !== undefined)
         faults.push({ field: `payload.${field}`, code: 'ambiguous', message: 'is for an agent, and goes with payload.prompt' })
   }
+  if (kind !== 'recipe' && payload['params'] !== undefined)
+    faults.push({ field: 'payload.params', code: 'ambiguous', message: 'fills a recipe, and goes with payload.recipe' })
   const isOfDevice = kind === 'workload' || payload['within'] !== undefined
   const isPlaced = isRecord(target) && (target['device'] !== undefined || target['fanout'] === 'all')
   if (isOfDevice && !isPlaced) {

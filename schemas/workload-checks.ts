@@ -1,4 +1,4 @@
-import { agentFields } from './agent.ts'
+import { agentFields, promptOnly, RecipeParams } from './agent.ts'
 import { acceptedSchedules, scheduleFault, timezoneFault } from './cron.ts'
 import type { FieldFault } from './errors.ts'
 import { isPluginType, type KnownPlugins, pluginFaults, typeFault } from './known-plugins.ts'
@@ -6,7 +6,7 @@ import { workloadFields } from './workload.ts'
 import { type Draft, isRecord } from './workload-forms.ts'
 
 /** What a workload may run; one of them does. */
-export const workKinds = ['command', 'script', 'module', 'prompt'] as const
+export const workKinds = ['command', 'script', 'module', 'prompt', 'recipe'] as const
 const checkKinds = ['command', 'http', 'tcp', 'log', 'plugin'] as const
 const ofSchedules = ['schedule', 'timezone', 'overlap', 'missed', 'missed_within_seconds', 'jitter_seconds'] as const
 const ofModules = ['entry_point', 'runtime', 'params'] as const
@@ -43,18 +43,26 @@ const ofWork = (draft: Draft, raw: Draft): FieldFault[] => {
   if (second !== undefined)
     return [fault(second, 'ambiguous', `stands beside ${kind}; a workload has exactly one of ${workKinds.join(', ')}`, workKinds)]
   const faults: FieldFault[] = []
-  if (kind !== 'prompt')
+  if (kind === 'recipe' && !RecipeParams.safeParse(draft['params'] ?? {}).success)
+    faults.push(
+      fault('params', 'invalid', 'of a recipe must be texts, numbers and truth values, by names of letters, digits, _ and -'),
+    )
+  if (kind === 'recipe')
+    for (const field of promptOnly)
+      if (draft[field] !== undefined)
+        faults.push(fault(field, 'ambiguous', 'goes with a prompt: a recipe says it itself, and nobody is asked', ['prompt']))
+  if (kind !== 'prompt' && kind !== 'recipe')
     for (const field of Object.keys(agentFields))
       if (draft[field] !== undefined)
         faults.push(fault(field, 'ambiguous', `is for an agent, and this workload has a ${kind}`, ['prompt']))
-  if (kind === 'prompt' && draft['type'] !== 'agent')
-    faults.push(fault('prompt', 'ambiguous', 'is for type agent; give that, or a command, script or module', ['type: agent']))
+  if ((kind === 'prompt' || kind === 'recipe') && draft['type'] !== 'agent')
+    faults.push(fault(kind, 'ambiguous', 'is for type agent; give that, or a command, script or module', ['type: agent']))
   if (raw['args'] !== undefined && kind !== 'script') {
     const why = kind === 'command' ? 'belongs to a script; a command holds its own arguments' : 'belongs to a script'
     faults.push(fault('args', 'ambiguous', kind === 'module' ? `${why}; a module is given params` : why, ['script']))
   }
   for (const field of ofModules)
-    if (kind !== 'module' && isSaid(raw, field))
+    if (kind !== 'module' && !(kind === 'recipe' && field === 'params') && isSaid(raw, field))
       faults.push(fault(field, 'ambiguous', `belongs to a module, and this workload has a ${kind}`, ['module']))
   return faults
 }

@@ -119,6 +119,12 @@ export const workloadFields = {
     .max(64 * 1024)
     .optional(),
 
+  /** In place of a prompt: a recipe, as a text of several lines or the path of a file on the device; `params` fill it. */
+  recipe: z
+    .string()
+    .min(1)
+    .max(64 * 1024)
+    .optional(),
   // What is said of an agent beside its prompt.
   ...agentFields,
 

@@ -138,8 +138,9 @@ const stateOf = (task: Pick<Task, 'state' | 'reason' | 'cancel_requested_at' | '
   task.state + (task.reason ? ` (${task.reason})` : task.cancel_requested_at && !task.ended_at ? ' (cancel asked)' : '')
 
 /** What runs, in one line. */
-const workOf = ({ command, script, workload, within, prompt, agent }: RunPayload): string => {
+const workOf = ({ command, script, workload, within, prompt, recipe, agent }: RunPayload): string => {
   if (prompt !== undefined) return `${agent ?? usualAgent}: ${prompt}`
+  if (recipe !== undefined) return `${agent ?? usualAgent}: recipe ${recipe}`
   if (workload !== undefined) return `workload ${workload}`
   if (within !== undefined) return `(in ${within}) ${workOf({ command, script })}`
   if (command !== undefined) return typeof command === 'string' ? command : command.map(shellWord).join(' ')

@@ -5,6 +5,7 @@ import type { ApprovalAnswer, RunEnd, RunHandle, RunWatcher } from '../runner.ts
 import type { Conversation, ConversationEnd } from './conversation.ts'
 import { createEventWriter } from './event-writer.ts'
 import { createMeter } from './meter.ts'
+import { startOneShot } from './one-shot.ts'
 import { createPermissions } from './permissions.ts'
 import type { AgentProfile } from './profile.ts'
 import type { Redaction } from './redaction.ts'
@@ -12,7 +13,8 @@ import { fieldsOf, type Update } from './updates.ts'
 
 export interface AgentRunDeps {
   run: string
-  payload: RunPayload & { prompt: string }
+  /** With a prompt; without one it has been told all at its start. */
+  payload: RunPayload
   profile: AgentProfile
   /** The folder that it works in. */
   cwd: string
@@ -35,6 +37,7 @@ const cancelMs = 5000
 /** So long it may take to go when it has finished. */
 const leaveMs = 5000
 const killMs = 2000
+const lastWordsMs = 200
 
 /**
  * One run of an agent: talks with its process, tells what it does, holds its limits, and decides how it has ended. Only a conversation that came to an answer
@@ -51,7 +54,7 @@ export const startAgentRun = (deps: AgentRunDeps): RunHandle => {
     ...{ tokens: payload.budget?.tokens, cost: payload.budget?.cost },
   })
   let outcome: { stop: AgentStop; reason: string } | undefined
-  let conversation: Conversation | undefined
+  let conversation: Conversation | ReturnType<typeof startOneShot> | undefined
   let silence: Timer | undefined
   let deadline: Timer | undefined
   /** The calls of tools of which output has come. */
@@ -183,19 +186,27 @@ export const startAgentRun = (deps: AgentRunDeps): RunHandle => {
     }
   }
 
+  const stray = (line: string): void => writer.event({ type: 'output', stream: 'stdout', text: line }, line)
+
   const talk = async (): Promise<void> => {
-    // Only where agents run it takes memory.
-    const { startConversation } = await import('./conversation.ts')
     const { input } = handle
-    if (!input || conversation || outcome) return
-    conversation = startConversation({
-      ...{ input, clock, cwd: deps.cwd, steer: profile.steer, seen },
-      ...{ earlier: deps.earlier, hasSession: deps.hasSession },
-      texts: payload.system === undefined ? [payload.prompt] : [payload.system, payload.prompt],
-      servers: payload.mcp_servers ?? [],
-      stray: (line) => writer.event({ type: 'output', stream: 'stdout', text: line }, line),
-      permit: permissions.ask,
-    })
+    if (!input) return
+    const { prompt, system } = payload
+    if (prompt === undefined) {
+      input.end()
+      conversation = startOneShot({ seen, stray })
+    } else {
+      // Only where agents run it takes memory.
+      const { startConversation } = await import('./conversation.ts')
+      if (outcome) return
+      conversation = startConversation({
+        ...{ input, clock, cwd: deps.cwd, steer: profile.steer, seen, stray },
+        ...{ earlier: deps.earlier, hasSession: deps.hasSession },
+        texts: system === undefined ? [prompt] : [system, prompt],
+        servers: payload.mcp_servers ?? [],
+        permit: permissions.ask,
+      })
+    }
     for (const bytes of early.splice(0)) conversation.receive(bytes)
     finished(await conversation.finished)
   }
@@ -224,11 +235,13 @@ export const startAgentRun = (deps: AgentRunDeps): RunHandle => {
       deps.over()
       return watcher.ended(ended)
     }
-    conversation?.close()
-    // What it was told last may have been answered in the same moment.
+    // It went before anybody listened.
+    for (const line of Buffer.concat(early.splice(0)).toString().split('\n')) if (line !== '') stray(line)
+    // What it said last may be on its way yet.
     if (conversation && !outcome)
-      await Promise.race([conversation.finished, new Promise((resolve) => clock.after(1000, () => resolve(null)))])
+      await Promise.race([conversation.finished, new Promise((resolve) => clock.after(lastWordsMs, () => resolve(null)))])
     decide('agent_exited', `it exited with ${ended.code} before it had answered`)
+    conversation?.close()
     const rest = stderr.end()
     if (rest !== '') watcher.output('e', Buffer.from(rest))
     const result = await resultNow()

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { rmdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { Clock } from '../../base/clock.ts'
@@ -29,8 +29,8 @@ export interface AgentRunnerDeps {
 export const withAgents = <R extends Runner>(deps: AgentRunnerDeps & { runner: R }): R => {
   const { runner, clock } = deps
 
-  const start = (order: StartOrder, payload: RunPayload & { prompt: string }, watcher: RunWatcher): RunHandle => {
-    const { run } = order
+  const start = (order: StartOrder, watcher: RunWatcher): RunHandle => {
+    const { run, payload } = order
     const name = payload.agent ?? usualAgent
     const profile = deps.profiles.find((one) => one.name === name)
     if (!profile) return refusedHandle(clock, watcher, { code: 127, reason: `agent_not_found: ${JSON.stringify(name)}` })
@@ -42,6 +42,8 @@ export const withAgents = <R extends Runner>(deps: AgentRunnerDeps & { runner: R
     const artifacts = join(deps.artifacts, run)
     mkdirSync(artifacts, { recursive: true, mode: 0o700 })
     const env = { ...variablesOf(profile, payload, home.path), SKEIN_ARTIFACTS: artifacts, ...payload.env, ...picked.values }
+    const words = payload.recipe === undefined ? profile.command : recipeWords(profile, payload, home.path)
+    if (!words) return refusedHandle(clock, watcher, { code: 125, reason: `not_supported: agent ${name} knows no recipes` })
     const work = order.setup?.folder ?? join(deps.runs, run, 'work')
     const { cwd } = payload
     return startAgentRun({
@@ -54,7 +56,7 @@ export const withAgents = <R extends Runner>(deps: AgentRunnerDeps & { runner: R
         runner.start(
           {
             ...order,
-            payload: { command: profile.command, env, ...(cwd === undefined ? {} : { cwd }) },
+            payload: { command: words, env, ...(cwd === undefined ? {} : { cwd }) },
             // With one it is looked for all that it has started, however far that went: nothing of it outlives it.
             setup: order.setup ?? {},
             hasInput: true,
@@ -92,8 +94,8 @@ export const withAgents = <R extends Runner>(deps: AgentRunnerDeps & { runner: R
   return {
     ...runner,
     start: (order, watcher) => {
-      const { prompt } = order.payload
-      return prompt === undefined ? runner.start(order, watcher) : start(order, { ...order.payload, prompt }, watcher)
+      const { prompt, recipe } = order.payload
+      return prompt === undefined && recipe === undefined ? runner.start(order, watcher) : start(order, watcher)
     },
     // Only what was started with a standard input has this pipe.
     adopt: (order, watcher) =>
@@ -110,6 +112,20 @@ const lost = (code: number): RunEnd => ({
     ...{ provider: null, model: null, session: null, artifacts: [] },
   },
 })
+
+/** How an agent is started for a recipe; a text is put into a file of its own. */
+const recipeWords = (
+  { recipe: how }: AgentProfile,
+  { recipe = '', params = {} }: RunPayload,
+  home: string,
+): string[] | undefined => {
+  if (!how) return undefined
+  const isText = recipe.includes('\n')
+  const file = isText ? join(home, 'recipe.yaml') : recipe
+  if (isText) writeFileSync(file, recipe, { mode: 0o600 })
+  const filled = Object.entries(params).flatMap(([name, value]) => [how.param_flag, `${name}=${value}`])
+  return [...how.command.map((word) => (word === '{recipe}' ? file : word)), ...filled]
+}
 
 /** What an agent is told by its environment. */
 const variablesOf = (profile: AgentProfile, payload: RunPayload, home: string): Record<string, string> => {

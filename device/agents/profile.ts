@@ -31,6 +31,14 @@ export const AgentProfile = z.strictObject({
     .prefault({}),
   /** What `mode` is set to: when it is to ask before it uses a tool, and when not. */
   modes: z.strictObject({ ask: z.string(), free: z.string() }).optional(),
+  /** How it is started for a recipe: `{recipe}` stands for the file. What it writes then is Goose's stream-json. */
+  recipe: z
+    .strictObject({
+      command: z.array(z.string().min(1)).min(1),
+      /** The flag in front of each parameter, which is given as name=value. */
+      param_flag: z.string().min(1),
+    })
+    .optional(),
   /** The request that takes what is said to it while it works, if it knows one. */
   steer: z.string().optional(),
 })
@@ -48,6 +56,10 @@ export const gooseProfile: AgentProfile = AgentProfile.parse({
     folder: 'GOOSE_PATH_ROOT',
   },
   modes: { ask: 'approve', free: 'auto' },
+  recipe: {
+    command: ['goose', 'run', '--recipe', '{recipe}', '--no-session', '--output-format', 'stream-json'],
+    param_flag: '--params',
+  },
   steer: '_goose/unstable/session/steer',
 })
 

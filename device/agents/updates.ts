@@ -74,12 +74,12 @@ const planEntry = (entry: unknown): { content: string; status: string } => {
 }
 
 /** Goose gives what it says itself, such as that a network has failed, an id of its own making; the others are the model's. */
-const isOwnWord = (id: unknown): boolean =>
+export const isOwnWord = (id: unknown): boolean =>
   typeof id === 'string' && /^msg_[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/.test(id)
 
 type Fields = Readonly<Record<string, unknown>>
 
 export const fieldsOf = (value: unknown): Fields => (typeof value === 'object' && value !== null ? (value as Fields) : {}) // any object has fields
-const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : [])
-const textOf = (value: unknown): string => (typeof value === 'string' ? value : '')
+export const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : [])
+export const textOf = (value: unknown): string => (typeof value === 'string' ? value : '')
 const numberOf = (value: unknown): number | null => (typeof value === 'number' && Number.isFinite(value) ? value : null)

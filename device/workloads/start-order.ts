@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import { type AgentField, type AgentSettings, agentFields } from '../../schemas/agent.ts'
+import { type AgentField, type AgentSettings, agentFields, RecipeParams } from '../../schemas/agent.ts'
 import { isPluginType } from '../../schemas/known-plugins.ts'
 import type { RunPayload } from '../../schemas/payload.ts'
 import type { ProcessPayload } from '../../schemas/process.ts'
@@ -34,6 +34,7 @@ export const payloadOf = (spec: WorkloadSpec, place: Place): RunPayload => {
 const wordsOf = (spec: WorkloadSpec, place: Place): TypedWork & Omit<RunPayload, 'workload' | 'within'> => {
   if (isPluginType(spec.type) && place.typed) return place.typed(spec)
   if (spec.prompt !== undefined) return { prompt: spec.prompt, ...agentOf(spec) }
+  if (spec.recipe !== undefined) return { recipe: spec.recipe, params: RecipeParams.parse(spec.params), ...agentOf(spec) }
   if (spec.script !== undefined) return { script: spec.script, ...(spec.args ? { args: spec.args } : {}) }
   return { command: spec.command ?? moduleWords(spec) }
 }

@@ -1,6 +1,9 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { stringify } from 'yaml'
 import { findAgentPrograms, type Model, processesWith, startModel } from '../harness/agent-programs.ts'
 import { eventually } from '../harness/eventually.ts'
 import { type Installation, startInstallation, type TaskInFull } from '../harness/installation.ts'
@@ -37,6 +40,20 @@ describe.skipIf(programs === undefined)('agents: real Goose and a scripted model
       half: [{ half: 'this is only the' }],
       hang: [{ hang: true }],
     })
+    // Profiles are read when a daemon starts.
+    mkdirSync(fleet.paths.agents, { recursive: true })
+    const goose = join(programs?.path ?? '', 'goose')
+    const profile = (name: string, more: Payload): void =>
+      writeFileSync(join(fleet.paths.agents, `${name}.yaml`), JSON.stringify({ name, ...more }))
+    profile('helper', {
+      command: [goose, 'acp', '--with-builtin', 'developer'],
+      env: { GOOSE_DISABLE_KEYRING: '1', GOOSE_PROVIDER: 'openai' },
+      variables: { model: 'GOOSE_MODEL', folder: 'GOOSE_PATH_ROOT' },
+    })
+    profile('crasher', { command: ['sh', '-c', 'echo no protocol; echo why >&2; exit 7'] })
+    profile('mute', { command: ['sh', '-c', 'cat >/dev/null; exit 0'] })
+    profile('absent', { command: ['no-such-agent'] })
+    fleet.kill('device local')
     await fleet.online('local')
     await eventually('the device tells that it has Goose', async () => {
       const { body } = await fleet.api('GET', '/devices/local')
@@ -227,6 +244,14 @@ describe.skipIf(programs === undefined)('agents: real Goose and a scripted model
       expect(linesOf(witness()).length - before).toBeLessThan(80)
     })
 
+    test('an agent that exits without a word of the protocol: what it wrote is kept', async () => {
+      const task = await answerTo('x', { agent: 'crasher' })
+      expect(task).toMatchObject({ state: 'failed', exit_code: 7, reason: expect.stringContaining('agent_exited') })
+      expect(await eventsOf(task.task_id)).toContainEqual(expect.objectContaining({ type: 'output', text: 'no protocol' }))
+      const { o, e } = await fleet.output(task.task_id)
+      expect([o.toString(), e.toString()]).toEqual(['', 'why\n'])
+    })
+
     test('a timeout ends one that hangs at that time, with nothing left', async () => {
       const task = await answerTo('[hang] x', {}, { options: { timeout_seconds: 2 } })
       expect(task.state).toBe('timed_out')
@@ -241,6 +266,11 @@ describe.skipIf(programs === undefined)('agents: real Goose and a scripted model
         state: 'failed',
         exit_code: 127,
         reason: 'agent_not_found: "nobody"',
+      })
+      expect(await answerTo('x', { agent: 'absent' })).toMatchObject({
+        state: 'failed',
+        exit_code: 127,
+        reason: 'command_not_found: "no-such-agent"',
       })
       expect(await answerTo('x', { secrets: ['NOT_HERE'] })).toMatchObject({
         state: 'failed',
@@ -305,6 +335,53 @@ describe.skipIf(programs === undefined)('agents: real Goose and a scripted model
     expect(JSON.stringify(result)).toContain('from afar')
   })
 
+  test('another agent by its profile, with a server of tools over HTTP', async () => {
+    const port = await freePort()
+    const args = [programs?.server ?? '', 'streamableHttp']
+    const server = spawn(process.execPath, args, { env: { ...process.env, PORT: String(port) }, stdio: 'ignore' })
+    try {
+      await eventually('it listens', () => fetch(`http://127.0.0.1:${port}/mcp`).then(() => true))
+      const servers = [{ name: 'everything', type: 'http', url: `http://127.0.0.1:${port}/mcp` }]
+      const task = await answerTo('[echo] x', { agent: 'helper', mcp_servers: servers })
+      expect([task.state, agentOf(task)['agent']]).toEqual(['succeeded', 'helper'])
+      const result = (await eventsOf(task.task_id)).find(({ type }) => type === 'tool_result')
+      expect(JSON.stringify(result)).toContain('from afar')
+    } finally {
+      server.kill()
+    }
+  })
+
+  test('a recipe of Goose is filled, and run; what fails in it is no success', async () => {
+    const recipe = (conversation: string) =>
+      stringify({
+        ...{ version: '1.0.0', title: 'look', description: 'looks around', prompt: `[${conversation}] look at {{ place }}` },
+        parameters: [{ key: 'place', input_type: 'string', requirement: 'required', description: 'where' }],
+        extensions: [{ type: 'builtin', name: 'developer' }],
+      })
+    const filled = (conversation: string, payload: Payload = {}): Promise<TaskInFull> =>
+      answerTo('', { prompt: undefined, recipe: recipe(conversation), params: { place: 'here' }, ...payload })
+    const before = linesOf(witness()).length
+    const task = await filled('default')
+    expect(task.state).toBe('succeeded')
+    expect(agentOf(task)).toMatchObject({ stop_reason: 'completed', text: 'All is well.', turns: 2, tokens: 40, cost: 0.00022 })
+    expect(linesOf(witness())).toHaveLength(before + 1)
+    const types = (await eventsOf(task.task_id)).map(({ type }) => type).filter((type) => type !== 'output')
+    expect(types.filter((type, i) => type !== types[i - 1])).toEqual([
+      'tool_call',
+      'tool_output',
+      'tool_result',
+      'message',
+      'usage',
+      'complete',
+    ])
+    for (const [conversation, payload, stop] of [
+      ['garbage', {}, 'model_error'],
+      ['loop', { max_repeats: 3 }, 'repeats'],
+      ['default', { params: {} }, 'agent_exited'],
+    ] as const)
+      expect(await filled(conversation, payload)).toMatchObject({ state: 'failed', reason: expect.stringContaining(stop) })
+  })
+
   test('w23, w25: ten at once on one device, each told as what it is', async () => {
     const ids = await Promise.all(Array.from({ length: 10 }, () => ask('go')))
     const tasks = await Promise.all(ids.map((id) => fleet.ended(id)))
@@ -360,3 +437,11 @@ const filesWith = (folder: string, text: string): string[] => {
       found.push(join(entry.parentPath, entry.name))
   return found
 }
+
+const freePort = (): Promise<number> =>
+  new Promise((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const address = server.address()
+      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0))
+    })
+  })

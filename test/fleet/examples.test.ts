@@ -5,6 +5,7 @@ import type { MqttClient } from 'mqtt'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { readTopic } from '../../schemas/topics.ts'
+import { startModel } from '../harness/agent-programs.ts'
 import { eventually } from '../harness/eventually.ts'
 import { collect, type Installation, plainEnv, startInstallation } from '../harness/installation.ts'
 import { type LoneDevice, startLoneDevice } from '../harness/lone-device.ts'
@@ -43,6 +44,37 @@ test('every example has a test here', () => {
   // Parts of the examples beside them; plugins have theirs in test/unit/plugin-examples.test.ts.
   const own = files.filter((name) => !/^workloads\/.*\.(py|pyc|sh)$|vars\.yaml$|^plugins\//.test(name))
   expect(own.filter((name) => !source.includes(`'${name.replace(/^(tasks|workloads)\//, '')}'`))).toEqual([])
+})
+
+describe('examples/agents/', () => {
+  test('the stand-in answers as a model does, whole and in pieces, by its own script without one of ours', async () => {
+    // It is 'agents/stand-in-model.mjs'.
+    const model = await startModel()
+    const ask = async (more: object): Promise<string> => {
+      const messages = [{ role: 'user', content: 'Look around' }]
+      const tools = [{ function: { name: 'developer__shell' } }]
+      const body = JSON.stringify({ model: 'm', messages, tools, ...more })
+      return (await fetch(`${model.url}/v1/chat/completions`, { method: 'POST', body })).text()
+    }
+    const whole = JSON.parse(await ask({}))
+    expect(whole.choices[0]).toMatchObject({
+      finish_reason: 'tool_calls',
+      message: { tool_calls: [{ function: { name: 'developer__shell' } }] },
+    })
+    const stream = await ask({ stream: true })
+    expect(stream).toMatch(/^data: \{/)
+    expect(stream).toMatch(/data: \[DONE\]\n\n$/)
+    model.close()
+  })
+
+  test('the tour is accepted, and waits for a device that has an agent', async () => {
+    const submit = await fleet.cli(['task', 'submit', example('agents/tour.yaml')])
+    expect(submit).toMatchObject({ code: 0, stderr: '' })
+    for (const id of submit.stdout.trim().split('\n')) {
+      expect((await fleet.task(id)).target).toEqual({ selector: 'agent.goose' })
+      await fleet.cancel(id)
+    }
+  })
 })
 
 describe('examples/workloads/', () => {

@@ -26,14 +26,18 @@ export const findAgentPrograms = (): { path: string; server: string } | undefine
   return goose === undefined ? undefined : { path, server }
 }
 
-/** The model server of the examples, with a script of a test. */
-export const startModel = async (folder: string, script: Readonly<Record<string, readonly unknown[]>>) => {
-  const file = join(folder, 'script.json')
-  writeFileSync(file, JSON.stringify(script))
+/** The model server of the examples, with a script of a test or its own. */
+export const startModel = async (folder?: string, script?: Readonly<Record<string, readonly unknown[]>>) => {
+  const file = folder === undefined ? undefined : join(folder, 'script.json')
+  if (file !== undefined) writeFileSync(file, JSON.stringify(script))
   const program = join(root, 'examples', 'agents', 'stand-in-model.mjs')
-  const child: ChildProcess = spawn(process.execPath, [program, '--port', '0', '--script', file], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
+  const child: ChildProcess = spawn(
+    process.execPath,
+    [program, '--port', '0', ...(file === undefined ? [] : ['--script', file])],
+    {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  )
   const url = await new Promise<string>((resolve, reject) => {
     child.once('exit', () => reject(new Error('The model server has ended')))
     child.stdout?.once('data', (text: Buffer) => resolve(/http:\S+/.exec(text.toString())?.[0] ?? ''))
