@@ -109,6 +109,8 @@ export const createJournal = (db: Db) => {
   }
   const id = meta('journal') ?? ''
   let reported = number('reported')
+  /** Up to here the numbers are this daemon's: the next one begins behind them. */
+  let reservedTo = reported
   const streams = new Map<string, { last: number; acked: number }>()
   const stream = (name: string): { last: number; acked: number } => {
     let known = streams.get(name)
@@ -157,7 +159,10 @@ export const createJournal = (db: Db) => {
     /** A number that rises with every call, also through restarts: a block of them is stored before any of it is used. */
     nextReported: (): number => {
       reported++
-      if (reported % reportedBlock === 1) setMeta.run('reported', String(reported + reportedBlock))
+      if (reported > reservedTo) {
+        reservedTo = reported + reportedBlock
+        setMeta.run('reported', String(reservedTo))
+      }
       return reported
     },
     /** The latest time that was seen on a wall clock that was trusted. */

@@ -1,12 +1,15 @@
 import { spawn } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { stringify } from 'yaml'
+import { cancelAgents } from '../harness/agent-cancel-trial.ts'
 import { findAgentPrograms, type Model, processesWith, startModel } from '../harness/agent-programs.ts'
 import { eventually } from '../harness/eventually.ts'
+import { freePort } from '../harness/free-port.ts'
 import { type Installation, startInstallation, type TaskInFull } from '../harness/installation.ts'
+import { linesOf } from '../harness/lone-device.ts'
+import { seedOf } from '../harness/seeded.ts'
 
 const programs = findAgentPrograms()
 const canary = 'canary-4711-xyz'
@@ -66,7 +69,6 @@ describe.skipIf(programs === undefined)('agents: real Goose and a scripted model
   })
 
   const witness = (): string => join(fleet.root, 'witness')
-  const linesOf = (file: string): string[] => readFileSync(file, 'utf8').trimEnd().split('\n')
   type Payload = Readonly<Record<string, unknown>>
   const ask = (prompt: string, payload: Payload = {}, task: Payload = {}): Promise<string> =>
     fleet.submit({
@@ -421,10 +423,10 @@ describe.skipIf(programs === undefined)('agents: real Goose and a scripted model
     writeFileSync(file, JSON.stringify({ workloads: [{ ...spec, env: model.env }] }))
     const before = linesOf(witness()).length
     expect(await fleet.cli(['local', 'apply', file])).toMatchObject({ code: 0, stderr: '' })
-    await eventually(
-      'it has run twice',
-      async () => (await fleet.api('GET', '/devices/local/workloads/asker')).body.state === 'completed',
-    )
+    await eventually('it has run twice', async () => {
+      const { body } = await fleet.api('GET', '/devices/local/workloads/asker')
+      return body.state === 'completed' || Promise.reject(new Error(JSON.stringify(body)))
+    })
     expect(linesOf(witness()).length - before).toBe(2)
     expect((await fleet.cli(['local', 'logs', 'asker'])).stdout).toContain('All is well.')
   })
@@ -438,10 +440,10 @@ const filesWith = (folder: string, text: string): string[] => {
   return found
 }
 
-const freePort = (): Promise<number> =>
-  new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0))
-    })
-  })
+test.skipIf(programs === undefined)(
+  'w22: cancels at random moments end all that they meet, and leave no process',
+  async () => {
+    await cancelAgents({ seed: seedOf('agent-cancel'), cancels: 8, path: programs?.path ?? '' })
+  },
+  120_000,
+)

@@ -120,3 +120,15 @@ describe('purge()', () => {
     expect(journal.db.prepare(`select name from stream where name = 'log:old'`).all()).toEqual([])
   })
 })
+
+test('numbers of reports rise through every restart, however few each daemon has used', () => {
+  let last = 0
+  for (const count of [1, 3, 1, 1500, 2, 1]) {
+    for (let i = 0; i < count; i++) {
+      const next = journal.nextReported()
+      expect(next).toBeGreaterThan(last)
+      last = next
+    }
+    reopen()
+  }
+})
