@@ -28,7 +28,7 @@ export interface AgentOperationsDeps {
 const sayWithinMs = 20_000
 
 /** What people ask of agents at work: to see what they do, and to tell them something. */
-export const agentOperations = (deps: AgentOperationsDeps): Pick<Handlers, 'task.events' | 'task.say'> => {
+export const agentOperations = (deps: AgentOperationsDeps): Pick<Handlers, 'task.events' | 'task.say' | 'agent.usage'> => {
   const { store, reading, asking, effects, commits, clock, chance } = deps
 
   const runOf = (taskId: string, named?: string): Outcome<{ run: RunRow | undefined; isOver: boolean }> => {
@@ -68,6 +68,11 @@ export const agentOperations = (deps: AgentOperationsDeps): Pick<Handlers, 'task
         ...{ run: run.run_id, device: run.device, events: records.map(eventOf), next: upTo },
         complete: isRunOver(run.state) && upTo >= last,
       })
+    },
+    'agent.usage': async (_, { since, until }) => {
+      const from = since === undefined ? 0 : Date.parse(since)
+      const to = until === undefined ? Number.MAX_SAFE_INTEGER : Date.parse(until)
+      return accepted({ usage: await reading.agentUsage(from, to) })
     },
     'task.say': async (asker, { task_id: taskId, text }) => {
       const found = runOf(taskId)

@@ -27,7 +27,7 @@ export type Approval = z.infer<typeof Approval>
 const byApproval = z.strictObject({ approval: RunId })
 const answer = byApproval.extend({ reason: z.string().max(1000).optional() })
 
-/** What can be asked about permissions that agents wait for. */
+/** What can be asked about permissions that agents wait for, and about what agents have used. */
 export const approvalOperations = {
   'approval.list': {
     summary: 'List what agents wait for, or have waited for, newest first',
@@ -61,5 +61,27 @@ export const approvalOperations = {
     http: { method: 'post', path: '/approvals/{approval}/reject', status: 200 },
     input: answer,
     output: Approval,
+  },
+  'agent.usage': {
+    summary: 'What agents have used: runs, turns, tokens and cost, by device and model',
+    role: 'viewer',
+    http: { method: 'get', path: '/agents/usage', status: 200 },
+    input: z.strictObject({ since: Instant.optional(), until: Instant.optional() }),
+    output: z.looseObject({
+      usage: z.array(
+        z.looseObject({
+          device: DeviceName,
+          agent: z.string(),
+          provider: z.string().nullable(),
+          model: z.string().nullable(),
+          currency: z.string().nullable(),
+          runs: z.number().int(),
+          succeeded: z.number().int(),
+          turns: z.number().int(),
+          tokens: z.number().int(),
+          cost: z.number().nullable(),
+        }),
+      ),
+    }),
   },
 } as const satisfies Record<string, Operation>

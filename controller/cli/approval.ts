@@ -1,6 +1,7 @@
 import type { Approval } from '../../schemas/approval-operations.ts'
 import { exitCodes } from './exit.ts'
 import { type GlobalFlags, type Io, printJson } from './io.ts'
+import { spanOf } from './log-part.ts'
 import { ago, factsOf, plain, tableOf } from './table.ts'
 import { askFor, askPages, withClient } from './with-client.ts'
 
@@ -56,6 +57,34 @@ export const answerApprovals = (
       if (!flags.json) io.out(`${approval} ${one.answer ?? one.state}: ${plain(one.title)}\n`)
     }
     if (flags.json) printJson(io, answered.length === 1 ? answered[0] : answered)
+    return exitCodes.done
+  })
+
+/** `usage`: what agents have used, by device and model. */
+export const showUsage = (io: Io, flags: ApprovalFlags & { since?: string; until?: string }): Promise<number> =>
+  withClient(io, flags, async (client) => {
+    const { usage } = await askFor(client, 'agent.usage', spanOf(flags, io.clock.now()))
+    if (flags.json) printJson(io, usage)
+    else if (usage.length === 0) io.err('skein: no agent has run in that time\n')
+    else
+      io.out(
+        tableOf(
+          ['DEVICE', 'AGENT', 'MODEL', 'RUNS', 'SUCCEEDED', 'TURNS', 'TOKENS', 'COST'],
+          usage.map((one) => [
+            ...[
+              one.device,
+              one.agent,
+              one.model ?? '-',
+              String(one.runs),
+              String(one.succeeded),
+              String(one.turns),
+              String(one.tokens),
+            ],
+            one.cost === null ? '-' : `${one.cost.toFixed(4)} ${one.currency ?? ''}`,
+          ]),
+          io.terminal,
+        ),
+      )
     return exitCodes.done
   })
 

@@ -35,6 +35,17 @@ export const addAgentVerbs = (program: Command, io: Io, act: Act, verb: Verb): v
       act(import('./agent.ts').then((one) => one.askAgent(io, { ...command.opts<AgentFlags>(), ...flagsOf(command) }, prompt))),
     )
 
+  verb(program, 'usage', 'show what agents have used, by device and model')
+    .option('--since <time>', 'only from then on: ISO 8601, or an age such as 7d')
+    .option('--until <time>', 'only up to then')
+    .action((_options, command: Command) =>
+      act(
+        import('./approval.ts').then((one) =>
+          one.showUsage(io, { ...command.opts<{ since?: string; until?: string }>(), ...flagsOf(command) }),
+        ),
+      ),
+    )
+
   const approval = withGlobals(
     program.command('approval').description('see and answer what agents ask to be allowed'),
   ).enablePositionalOptions()

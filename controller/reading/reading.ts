@@ -12,6 +12,8 @@ export const readers = {
   endedBefore: (store: Store, before: number): number => store.ended.count(before),
   /** When the task ended of which so many are younger. */
   endOf: (store: Store, keep: number): number | undefined => store.ended.endOf(keep),
+  /** What agents have used. */
+  agentUsage: (store: Store, since: number, until: number) => store.runs.usage(since, until),
   /** A part of the log of a run. */
   log: (store: Store, run: string, window: LogWindow): LogPage => store.logs.read(run, window),
 } as const

@@ -55,6 +55,20 @@ export interface NoteRow {
   reason: string | null
 }
 
+/** What agents have used on one device with one model. */
+export interface AgentUsage {
+  device: string
+  agent: string
+  provider: string | null
+  model: string | null
+  currency: string | null
+  runs: number
+  succeeded: number
+  turns: number
+  tokens: number
+  cost: number | null
+}
+
 /** The tables of runs and of notes about them. */
 export const createRuns = (db: Db) => {
   // By place: to bind by name costs more than to store.
@@ -73,7 +87,17 @@ export const createRuns = (db: Db) => {
   )
   const notes = db.prepare<[string], NoteRow>('select task_id, run_id, at, state, reason from note where task_id = ? order by n')
 
+  // What an agent was told of is in its result; runs of which the device has not said anything have none.
+  const usage = db.prepare<[number, number], AgentUsage>(`
+    select device, agent ->> 'agent' as agent, agent ->> 'provider' as provider, agent ->> 'model' as model, agent ->> 'currency' as currency,
+      count(*) as runs, sum(state = 'succeeded') as succeeded, sum(agent ->> 'turns') as turns, sum(agent ->> 'tokens') as tokens,
+      sum(agent ->> 'cost') as cost
+    from run where agent is not null and ended_at >= ? and ended_at < ?
+    group by 1, 2, 3, 4, 5 order by tokens desc`)
+
   return {
+    /** What agents have used in runs that ended from an instant on and before another, by device and model. */
+    usage: (since: number, until: number): AgentUsage[] => usage.all(since, until),
     insert: (row: RunRow): void => {
       const { run_id, task_id, attempt, device, journal, lane, tries, state, reason, exit_code, signal } = row
       const { dispatched_at, accepted_at, started_at, ended_at, cancel_requested_at, confirmed, start_before, log, late } = row

@@ -8,7 +8,7 @@ import { findAgentPrograms, type Model, processesWith, startModel } from '../har
 import { eventually } from '../harness/eventually.ts'
 import { freePort } from '../harness/free-port.ts'
 import { type Installation, startInstallation, type TaskInFull } from '../harness/installation.ts'
-import { linesOf } from '../harness/lone-device.ts'
+import { linesOf, startLoneDevice } from '../harness/lone-device.ts'
 import { seedOf } from '../harness/seeded.ts'
 
 const programs = findAgentPrograms()
@@ -408,6 +408,16 @@ describe.skipIf(programs === undefined)('agents: real Goose and a scripted model
     expect(agentOf(task)).toMatchObject({ stop_reason: 'completed', text: 'done twice' })
   })
 
+  test('what was used is added up by device and model', async () => {
+    const { body } = await fleet.answered('GET', '/agents/usage')
+    const [goose] = body.usage.filter((one: { agent: string; model: string }) => one.agent === 'goose' && one.model === 'gpt-4o')
+    expect(goose).toMatchObject({ device: 'local', provider: 'openai', currency: 'USD' })
+    expect(goose.runs).toBeGreaterThan(goose.succeeded)
+    expect(goose.tokens).toBeGreaterThanOrEqual(20 * goose.succeeded)
+    expect((await fleet.answered('GET', '/agents/usage?since=2100-01-01T00:00:00Z')).body.usage).toEqual([])
+    expect((await fleet.cli(['usage', '--since', '1h'])).stdout).toMatch(/^local +goose +gpt-4o/m)
+  })
+
   test('as a workload: n times, by its device', async () => {
     const file = join(fleet.root, 'agents.yaml')
     const spec = {
@@ -446,4 +456,35 @@ test.skipIf(programs === undefined)(
     await cancelAgents({ seed: seedOf('agent-cancel'), cancels: 8, path: programs?.path ?? '' })
   },
   120_000,
+)
+
+test.skipIf(programs === undefined)(
+  'a budget holds on a device that has no controller, and permissions are no without one',
+  async () => {
+    const device = await startLoneDevice({ env: { PATH: `${programs?.path}:${process.env['PATH']}` } })
+    const file = join(device.root, 'witness')
+    const count = Array.from({ length: 200 }, (_, i) => ({ tool: 'shell', arguments: { command: `echo ${i} >>${file}` } }))
+    const model = await startModel(device.root, {
+      count,
+      default: [{ tool: 'shell', arguments: { command: `echo asked >>${file}` } }, { say: 'well' }],
+    })
+    try {
+      const agent = { type: 'agent', run_mode: 'n_times', max_runs: 1, provider: 'openai', model: 'gpt-4o', env: model.env }
+      device.write([
+        { ...agent, name: 'spender', prompt: '[count] x', budget: { tokens: 1000 } },
+        { ...agent, name: 'asker', prompt: 'x', approve: 'tools', approval_seconds: 1 },
+      ])
+      await device.apply()
+      const { runs } = await device.when('it has spent enough', 'spender', ({ state }) => state === 'failed')
+      expect(runs[0]?.reason).toContain('budget_tokens')
+      expect(linesOf(file).length).toBeGreaterThan(20)
+      expect(linesOf(file).length).toBeLessThan(100)
+      await device.when('it went on without', 'asker', ({ state }) => state === 'completed')
+      expect(linesOf(file)).not.toContain('asked')
+      await eventually('nothing is left', () => device.processes().length === 0)
+    } finally {
+      await device.close()
+      model.close()
+    }
+  },
 )

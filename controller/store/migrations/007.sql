@@ -1,5 +1,6 @@
 -- What came of a run that was an agent's: JSON, as its device has told it.
 alter table run add column agent text;
+create index run_of_agent on run (ended_at) where agent is not null;
 
 -- What agents want to do and may not do without somebody's word. Instants are milliseconds since 1970.
 create table approval (
