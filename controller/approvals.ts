@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import type { GroupCommit } from '../base/group-commit.ts'
+import type { Log } from '../base/log.ts'
 import type { Approval } from '../schemas/approval-operations.ts'
 import { accepted, type Outcome, refused } from '../schemas/errors.ts'
 import type { RunChange } from '../schemas/exchange.ts'
@@ -17,6 +18,7 @@ export interface ApprovalsDeps {
   effects: Effects
   commits: GroupCommit
   clock: Clock
+  log: Log
 }
 
 /** So often an answer is sent to its device until that has it. */
@@ -25,13 +27,17 @@ const againMs = 10_000
 const lateMs = 120_000
 /** So long they are remembered. */
 const keepMs = 90 * 24 * 3600 * 1000
+const purgeMs = 3_600_000
 
 /**
  * Keeps what agents ask for and what was answered. The device decides: it acts on the first answer that reaches it, and says so; until then an answer is sent again
  * and again, through restarts of everything.
  */
-export const createApprovalKeeping = ({ store, fleet, effects, commits, clock }: ApprovalsDeps) => {
+export const createApprovalKeeping = (deps: ApprovalsDeps) => {
+  const { store, fleet, effects, commits, clock } = deps
+  const failed = (error: unknown): void => deps.log.error({ err: error }, 'cannot store what became of approvals; trying again')
   let sentAt = clock.mono()
+  let purgedAt = clock.mono()
 
   const save = (row: ApprovalRow): void => {
     store.approvals.put(row)
@@ -144,12 +150,17 @@ export const createApprovalKeeping = ({ store, fleet, effects, commits, clock }:
       for (const row of open)
         if (row.verdict !== null && fleet.devices.get(row.device)?.isReady)
           effects.sendCommand(row.device, 'answer', { answers: [answerOf(row)] })
+      if (clock.mono() - purgedAt >= purgeMs) {
+        purgedAt = clock.mono()
+        commits.run(() => store.approvals.purge(clock.now() - keepMs)).catch(failed)
+      }
       const late = open.filter((row) => row.expires_at + lateMs < clock.now())
       if (late.length === 0) return
-      void commits.run(() => {
-        for (const row of late) save({ ...row, state: 'expired', decided_reason: 'its device has not said what became of it' })
-        store.approvals.purge(clock.now() - keepMs)
-      })
+      commits
+        .run(() => {
+          for (const row of late) save({ ...row, state: 'expired', decided_reason: 'its device has not said what became of it' })
+        })
+        .catch(failed)
     },
     /** A device is there again: what was answered meanwhile goes to it. */
     welcomed: (device: string): void => {

@@ -157,7 +157,7 @@ export const startController = async (deps: ControllerDeps): Promise<Controller>
     log,
   })
   const fetching = createFetching({ store, fleet, effects, clock })
-  const approvals = createApprovalKeeping({ store, fleet, effects, commits, clock })
+  const approvals = createApprovalKeeping({ store, fleet, effects, commits, clock, log })
   const exchange = createExchange({
     approvals,
     store,

@@ -7,6 +7,7 @@ import { startLoopDelay } from '../base/loop-delay.ts'
 import { openMetricsDoor } from '../base/metrics-door.ts'
 import { startMqttBus } from '../base/mqtt-bus.ts'
 import { noBus } from '../base/no-bus.ts'
+import { ConfigFault } from '../base/part.ts'
 import { devicePathsIn, pathsIn } from '../base/paths.ts'
 import type { Plugins } from '../base/plugins/plugins.ts'
 import { claimsIn } from '../base/token-claims.ts'
@@ -18,7 +19,7 @@ import { topicOf } from '../schemas/topics.ts'
 import { withAgents } from './agents/agent-runner.ts'
 import { createFoundAgents } from './agents/found-agents.ts'
 import { openHomes } from './agents/homes.ts'
-import { readProfiles } from './agents/profile.ts'
+import { type AgentProfile, readProfiles } from './agents/profile.ts'
 import { openSecrets } from './agents/secrets.ts'
 import { createDeviceCore } from './core.ts'
 import { hostMetricsOf, readHostFacts } from './host-metrics.ts'
@@ -92,7 +93,7 @@ export const startDevice = async (options: DeviceOptions) => {
     if ('error' in one) log.error(one, 'cannot use a plugin; what needs it is refused')
     else log.info(one, 'plugin loaded')
   const processes = startProcessRunner({ folder: paths.runs, data: options.data, clock, log, env: options.env })
-  const profiles = readProfiles(pathsIn(options.data).agents)
+  const profiles = profilesIn(pathsIn(options.data).agents)
   const agents = createFoundAgents(profiles, options.env['PATH'] ?? '', log)
   const secrets = openSecrets(paths.secrets)
   const runner = withAgents({
@@ -294,6 +295,15 @@ export const startDevice = async (options: DeviceOptions) => {
       core.abandon()
       await end()
     },
+  }
+}
+
+/** A profile that cannot be read is a fault of the configuration: what needs it would only fail later. */
+const profilesIn = (folder: string): AgentProfile[] => {
+  try {
+    return readProfiles(folder)
+  } catch (error) {
+    throw new ConfigFault('agents', error instanceof Error ? error.message : String(error))
   }
 }
 

@@ -38,6 +38,8 @@ export interface RunSetup {
   user?: string
   /** Where relative paths begin, in place of the folder of the run: it is there, and stays. */
   folder?: string
+  /** Folders that were made for it, and are to be its user's. */
+  own?: readonly string[]
   nice?: number
   memoryMb?: number
   cpuWeight?: number

@@ -139,6 +139,8 @@ export const startAgentRun = (deps: AgentRunDeps): RunHandle => {
         writer.endOf(update.id)
         writer.event({ type: 'tool_result', id: update.id, status: update.status, output: update.output })
         return count({ kind: 'tool_result' })
+      case 'notification':
+        return writer.event({ type: 'notification', text: update.text }, update.text)
       case 'plan':
         return writer.event({ type: 'plan', entries: update.entries })
       case 'usage':

@@ -58,7 +58,7 @@ export const withAgents = <R extends Runner>(deps: AgentRunnerDeps & { runner: R
             ...order,
             payload: { command: words, env, ...(cwd === undefined ? {} : { cwd }) },
             // With one it is looked for all that it has started, however far that went: nothing of it outlives it.
-            setup: order.setup ?? {},
+            setup: { ...order.setup, own: [home.path, artifacts] },
             hasInput: true,
           },
           inner,

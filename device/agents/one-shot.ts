@@ -26,6 +26,10 @@ export const startOneShot = ({ seen, stray }: OneShotDeps) => {
       case 'message':
         for (const update of readMessage(fieldsOf(one['message']))) seen(update)
         return
+      case 'notification': {
+        const text = textOf(one['message'])
+        return text === '' ? stray(line) : seen({ kind: 'notification', text })
+      }
       case 'complete': {
         const { total_tokens: tokens, cost_usd: cost } = one
         const used = typeof tokens === 'number' ? tokens : 0

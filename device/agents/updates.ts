@@ -6,6 +6,7 @@ export type Update =
   | { kind: 'tool_output'; id: string; stream: 'stdout' | 'stderr'; text: string }
   | { kind: 'tool_result'; id: string; status: string; output: unknown }
   | { kind: 'plan'; entries: { content: string; status: string }[] }
+  | { kind: 'notification'; text: string }
   | { kind: 'usage'; used: number; cost: number | null; currency: string | null }
   /** The name under which the agent takes what is said to it meanwhile; null when it has finished. */
   | { kind: 'active'; run: string | null }

@@ -19,7 +19,12 @@ describe.skipIf(programs === undefined)('agents: real Goose and a scripted model
   let model: Model
   beforeAll(async () => {
     fleet = await startInstallation({
-      env: { PATH: `${programs?.path}:${process.env['PATH']}`, SKEIN_CAPACITY: '12', DEVICES_OWN: 'not for agents' },
+      env: {
+        PATH: `${programs?.path}:${process.env['PATH']}`,
+        SKEIN_CAPACITY: '12',
+        SKEIN_HEARTBEAT_SECONDS: '1',
+        DEVICES_OWN: 'not for agents',
+      },
     })
     const shell = (command: string) => ({ tool: 'shell', arguments: { command } })
     model = await startModel(fleet.root, {
@@ -27,6 +32,7 @@ describe.skipIf(programs === undefined)('agents: real Goose and a scripted model
       slow: [{ say: 'one two three four five six seven eight nine ten eleven twelve thirteen', delay_ms: 500 }],
       long: [shell('for i in 1 2 3 4 5 6; do echo line $i; sleep 0.3; done'), { say: 'the tool is over' }],
       twice: [shell(`echo once >>${witness()}`), shell('sleep 2'), { say: 'done twice' }],
+      who: [shell('echo "$(whoami) may write"; echo x >$SKEIN_ARTIFACTS/x'), { say: 'I am who I am.' }],
       stray: [shell('setsid sleep 1000 & sleep 1000')],
       loop: [shell('echo again')],
       count: Array.from({ length: 100 }, (_, i) => shell(`echo ${i} >>${witness()}`)),
@@ -128,6 +134,20 @@ describe.skipIf(programs === undefined)('agents: real Goose and a scripted model
     await client.endAsync(true)
   })
 
+  test('w24: its device beats while it works', async () => {
+    const id = await ask('[slow] x')
+    await eventually('it works', async () => (await fleet.task(id)).runs[0]?.state === 'running')
+    const client = await fleet.mqtt()
+    const beats: string[][] = []
+    client.on('message', (_, payload) => beats.push(JSON.parse(payload.toString()).running))
+    await client.subscribeAsync('skein/v1/default/device/local/heartbeat')
+    await eventually('two heartbeats', () => beats.length >= 2)
+    expect(beats[1]).toEqual([`${id}-1`])
+    await fleet.cancel(id)
+    await fleet.ended(id)
+    await client.endAsync(true)
+  })
+
   test('somebody tells it something while it works', async () => {
     const id = await ask('[long] go')
     await eventually('it works', async () => (await fleet.answered('GET', `/tasks/${id}/events`)).body.events.length > 1)
@@ -219,6 +239,7 @@ describe.skipIf(programs === undefined)('agents: real Goose and a scripted model
         ['a model that answers no JSON', '[garbage] x', {}, 'model_error'],
         ['a model whose answer breaks off', '[half] x', {}, 'model_error'],
         ['a model that never answers', '[hang] x', { silence_seconds: 1 }, 'silence'],
+        ['a tool that never ends', '[stray] x', { silence_seconds: 1 }, 'silence'],
         ['an agent that loops', '[loop] x', { max_repeats: 4 }, 'repeats'],
         ['an agent that has had its turns', '[loop] x', { max_turns: 3 }, 'max_turns'],
         ['an agent over its tokens', '[count] x', { budget: { tokens: 100 } }, 'budget_tokens'],
@@ -439,6 +460,30 @@ describe.skipIf(programs === undefined)('agents: real Goose and a scripted model
     })
     expect(linesOf(witness()).length - before).toBe(2)
     expect((await fleet.cli(['local', 'logs', 'asker'])).stdout).toContain('All is well.')
+
+    // As somebody else, whose the folders are that it needs.
+    if (process.geteuid?.() === 0) {
+      const other = { ...spec, name: 'other', max_runs: 1, user: 'nobody', prompt: '[who] x', env: model.env }
+      writeFileSync(file, JSON.stringify({ workloads: [other] }))
+      expect((await fleet.cli(['local', 'apply', file])).code).toBe(0)
+      await eventually('it has run', async () => {
+        const { body } = await fleet.api('GET', '/devices/local/workloads/other')
+        return body.state === 'completed' || Promise.reject(new Error(JSON.stringify(body)))
+      })
+      expect((await fleet.cli(['local', 'logs', 'other'])).stdout).toContain('nobody may write')
+    }
+
+    // What it wants to do is asked for all the same, though its run is of no task.
+    const asking = { ...spec, name: 'careful', max_runs: 1, approve: 'tools', env: model.env }
+    writeFileSync(file, JSON.stringify({ workloads: [asking] }))
+    expect((await fleet.cli(['local', 'apply', file])).code).toBe(0)
+    const approval = await eventually('it asks', async () => {
+      const { body } = await fleet.answered('GET', '/approvals?state=pending&device=local')
+      return body.approvals[0]
+    })
+    expect(approval).toMatchObject({ task_id: null, run_id: expect.stringMatching(/^local-/) })
+    await fleet.answered('POST', `/approvals/${approval.approval}/approve`, {})
+    await eventually('it has done it', () => linesOf(witness()).length - before === 3)
   })
 })
 

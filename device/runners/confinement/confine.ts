@@ -53,7 +53,8 @@ export const confine = (
       ['out', 'err', 'work'].map((name) => join(folder, name)),
       user,
     )
-    for (const place of [work, join(folder, 'work')]) {
+    give(setup.own ?? [], user)
+    for (const place of [work, join(folder, 'work'), ...(setup.own ?? [])]) {
       const way = openWay(place, user, data)
       if (!way.ok)
         return {
