@@ -55,8 +55,10 @@ serve() {
   # stat holds the program's pid and start time before anything of the program runs.
   (
     { read -r self </proc/self/stat && echo "pid $self" >>claim; } 2>/dev/null || exit 77
+    # Before it is told of: whoever hears of it may close the other end, and then this would wait for ever.
+    exec <"$input"
     echo "$1 started" >&6
-    exec <"$input" >out 2>err 3>&- 4>&- 5>&- 6>&- 7>&-
+    exec >out 2>err 3>&- 4>&- 5>&- 6>&- 7>&-
     program
   )
   status=$?

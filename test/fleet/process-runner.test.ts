@@ -149,6 +149,20 @@ describe('a standard input', () => {
   })
 })
 
+test('a standard input that ends as soon as the program is told of ends for the program', async () => {
+  for (let i = 0; i < 20; i++) {
+    const watcher = watcherOf(`r-${i}`)
+    const { started } = watcher
+    watcher.started = (pid) => {
+      started(pid)
+      run.handle.input?.end()
+    }
+    const handle = runner.start({ run: `r-${i}`, payload: { command: ['cat'] }, env: {}, hasInput: true }, watcher)
+    const run = keep(Object.assign(watcher, { handle }))
+    expect(await endOf(run)).toEqual({ kind: 'exited', code: 0 })
+  }
+})
+
 describe('startProcessRunner() starts', () => {
   test('a program in a shim that stays, not in one that was just told to go', async () => {
     runner.close()
