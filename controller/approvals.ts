@@ -21,6 +21,7 @@ export interface ApprovalsDeps {
   log: Log
 }
 
+const givenUp = 'its device has not said what became of it'
 /** So often an answer is sent to its device until that has it. */
 const againMs = 10_000
 /** So long after its time a device has to say itself that nobody has answered. */
@@ -112,7 +113,10 @@ export const createApprovalKeeping = (deps: ApprovalsDeps) => {
     heard: (device: string, { run, task, approval: told }: RunChange): void => {
       if (!told) return
       const known = store.approvals.get(told.approval)
-      if (known && (known.device !== device || known.state !== 'pending')) return
+      // What was only given up here its device may know better.
+      const isGivenUp = known?.state === 'expired' && known.decided_reason === givenUp
+      if (known && (known.device !== device || (known.state !== 'pending' && !isGivenUp))) return
+      const now = clock.now()
       const fresh: ApprovalRow = known ?? {
         ...{
           approval_id: told.approval,
@@ -125,8 +129,9 @@ export const createApprovalKeeping = (deps: ApprovalsDeps) => {
         },
         ...{
           input: JSON.stringify(told.input ?? null),
-          requested_at: Date.parse(told.requested_at),
-          expires_at: Date.parse(told.expires_at),
+          // By our own clock: the device's may be another.
+          requested_at: now,
+          expires_at: now + Math.max(0, Date.parse(told.expires_at) - Date.parse(told.requested_at)),
         },
         ...{ verdict: null, decided_by: null, decided_reason: null, decided_at: null },
       }
@@ -158,7 +163,7 @@ export const createApprovalKeeping = (deps: ApprovalsDeps) => {
       if (late.length === 0) return
       commits
         .run(() => {
-          for (const row of late) save({ ...row, state: 'expired', decided_reason: 'its device has not said what became of it' })
+          for (const row of late) save({ ...row, state: 'expired', decided_reason: givenUp })
         })
         .catch(failed)
     },

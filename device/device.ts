@@ -98,7 +98,7 @@ export const startDevice = async (options: DeviceOptions) => {
   const secrets = openSecrets(paths.secrets)
   const runner = withAgents({
     ...{ runner: processes, profiles, secrets, clock },
-    ...{ runs: paths.runs, homes: openHomes(paths.agents, log), artifacts: paths.artifacts },
+    ...{ runs: paths.runs, homes: openHomes(paths.agents, paths.artifacts, log), artifacts: paths.artifacts },
   })
   const segments = openSegments(paths.spool)
   const bus =

@@ -15,7 +15,8 @@ export const createLogFlow = ({ live, wake, isFlowing }: LogFlowDeps) => {
   /** Lets a program wait while too much of its output is on its way; not while nobody takes any, then the budget decides. */
   const hold = (one: Live): void => {
     const limit = one.isPaused ? holdAboveBytes / 2 : holdAboveBytes
-    const shouldPause = one.log.isFull() || (isFlowing() && one.log.unacknowledgedBytes() > limit)
+    const shouldPause =
+      one.log.isFull() || one.events?.isFull() === true || (isFlowing() && one.log.unacknowledgedBytes() > limit)
     if (shouldPause === one.isPaused) return
     one.isPaused = shouldPause
     one.log.hold(shouldPause)

@@ -2,6 +2,7 @@ import type { Clock, Timer } from '../../base/clock.ts'
 import { type AgentResult, type AgentStop, type Artifact, agentDefaults } from '../../schemas/agent.ts'
 import type { RunPayload } from '../../schemas/payload.ts'
 import type { ApprovalAnswer, RunEnd, RunHandle, RunWatcher } from '../runner.ts'
+import type { Artifacts } from './artifacts.ts'
 import type { Conversation, ConversationEnd } from './conversation.ts'
 import { createEventWriter } from './event-writer.ts'
 import { createMeter } from './meter.ts'
@@ -9,7 +10,8 @@ import { startOneShot } from './one-shot.ts'
 import { createPermissions } from './permissions.ts'
 import type { AgentProfile } from './profile.ts'
 import type { Redaction } from './redaction.ts'
-import { fieldsOf, type Update } from './updates.ts'
+import { createLiveOutput, textsOf } from './tool-output.ts'
+import type { Update } from './updates.ts'
 
 export interface AgentRunDeps {
   run: string
@@ -27,7 +29,7 @@ export interface AgentRunDeps {
   /** Starts its process. */
   start: (watcher: RunWatcher) => RunHandle
   /** What it has left, once it has gone. */
-  artifacts: () => Promise<Artifact[]>
+  artifacts: () => Promise<Artifacts>
   /** All of it is over. */
   over: () => void
 }
@@ -57,12 +59,13 @@ export const startAgentRun = (deps: AgentRunDeps): RunHandle => {
   let conversation: Conversation | ReturnType<typeof startOneShot> | undefined
   let silence: Timer | undefined
   let deadline: Timer | undefined
-  /** The calls of tools of which output has come. */
-  const live = new Set<string>()
+  const live = createLiveOutput()
   /** What it wrote before it was listened to. */
   const early: Buffer[] = []
   let isWaited = false
   let isReleased = false
+  /** There is no room for what it writes: it is not listened to. */
+  let isPaused = false
   /** What the agent said itself, as far as it was no word of the model: that something has failed. */
   let ownWord = ''
   let told = JSON.stringify(meter.figures())
@@ -83,7 +86,7 @@ export const startAgentRun = (deps: AgentRunDeps): RunHandle => {
 
   const alive = (): void => {
     silence?.cancel()
-    if (isWaited || outcome) return
+    if (isWaited || isPaused || outcome) return
     const ms = limits.silence_seconds * 1000
     silence = clock.after(ms, () => end('silence', `no sign of life for ${limits.silence_seconds} s`, killMs))
   }
@@ -101,7 +104,7 @@ export const startAgentRun = (deps: AgentRunDeps): RunHandle => {
         { type: 'permission', id: call.id, ...facts },
         by === null ? say : `${say} by ${by}${reason ? `: ${reason}` : ''}`,
       )
-      watcher.approval?.({ ...change, title, input: shortInput(input) })
+      watcher.approval?.({ ...change, tool: deps.redaction.text(change.tool), title, input: shortInput(input) })
     },
     waits: (isWaiting) => {
       isWaited = isWaiting
@@ -130,12 +133,12 @@ export const startAgentRun = (deps: AgentRunDeps): RunHandle => {
         )
         return count({ kind: 'tool_call', tool: update.tool, input: update.input })
       case 'tool_output':
-        live.add(update.id)
+        live.took(update)
         return writer.push({ kind: 'tool_output', id: update.id, stream: update.stream }, update.text)
       case 'tool_result':
-        // What was quick is told only when it is over.
-        if (!live.delete(update.id))
-          for (const { stream, text } of textsOf(update.output)) writer.push({ kind: 'tool_output', id: update.id, stream }, text)
+        // What was quick is told only when it is over, or a part of it.
+        for (const { stream, text } of live.rest(update.id, textsOf(update.output)))
+          writer.push({ kind: 'tool_output', id: update.id, stream }, text)
         writer.endOf(update.id)
         writer.event({ type: 'tool_result', id: update.id, status: update.status, output: update.output })
         return count({ kind: 'tool_result' })
@@ -209,8 +212,18 @@ export const startAgentRun = (deps: AgentRunDeps): RunHandle => {
         permit: permissions.ask,
       })
     }
-    for (const bytes of early.splice(0)) conversation.receive(bytes)
+    for (const bytes of early.splice(0)) hear(bytes)
     finished(await conversation.finished)
+  }
+
+  /** Whatever it says must not be the end of the daemon. */
+  const hear = (bytes: Buffer): void => {
+    if (!conversation) return void early.push(Buffer.from(bytes))
+    try {
+      conversation.receive(bytes)
+    } catch (error) {
+      end('agent_failed', `it says what cannot be taken: ${String(error)}`, killMs)
+    }
   }
 
   const inner: RunWatcher = {
@@ -220,11 +233,16 @@ export const startAgentRun = (deps: AgentRunDeps): RunHandle => {
       void talk().catch((error: unknown) => end('agent_failed', String(error), killMs))
     },
     output: (stream, bytes) => {
-      if (stream === 'o') return conversation ? conversation.receive(bytes) : void early.push(Buffer.from(bytes))
+      if (stream === 'o') return hear(bytes)
       const text = stderr.push(decoder.decode(bytes, { stream: true }))
       if (text !== '') watcher.output('e', Buffer.from(text))
     },
-    ended: (ended) => void finish(ended),
+    ended: (ended) => {
+      finish(ended).catch((error: unknown) => {
+        deps.over()
+        watcher.ended({ kind: 'agent', reason: String(error), code: null, result: resultOf('agent_failed', '', []) })
+      })
+    },
     noRoom: () => watcher.noRoom(),
   }
 
@@ -258,29 +276,20 @@ export const startAgentRun = (deps: AgentRunDeps): RunHandle => {
     watcher.ended({ kind: 'agent', reason: outcome?.reason ?? '', code, result })
   }
 
+  const resultOf = (stop: AgentStop, text: string, artifacts: Artifact[]): AgentResult => ({
+    ...{ agent: profile.name, stop_reason: stop, text, ...meter.figures() },
+    ...{ provider: payload.provider ?? null, model: payload.model ?? null },
+    ...{ session: payload.keep_session && conversation?.session() ? run : null, artifacts },
+  })
+
   const resultNow = async (): Promise<AgentResult> => {
-    const { turns, tokens, cost, currency } = meter.figures()
-    const artifacts = await deps.artifacts().catch((error: unknown) => {
+    const left = await deps.artifacts().catch((error: unknown) => {
       watcher.say?.(`what it left cannot be listed: ${String(error)}`)
-      return []
+      return { files: [], isCut: false }
     })
-    return {
-      ...{
-        agent: profile.name,
-        stop_reason: outcome?.stop ?? 'agent_exited',
-        text: writer.lastMessage(),
-        turns,
-        tokens,
-        cost,
-        currency,
-      },
-      ...{
-        provider: payload.provider ?? null,
-        model: payload.model ?? null,
-        session: payload.keep_session && conversation?.session() ? run : null,
-        artifacts,
-      },
-    }
+    if (left.isCut) watcher.say?.('it left more files, or larger ones, than are listed')
+    const result = resultOf(outcome?.stop ?? 'agent_exited', writer.lastMessage(), left.files)
+    return deps.redaction.value(result) as AgentResult // its texts are other ones, and nothing else
   }
 
   const handle: RunHandle = deps.start(inner)
@@ -303,6 +312,16 @@ export const startAgentRun = (deps: AgentRunDeps): RunHandle => {
       return true
     },
     answer: (answer: ApprovalAnswer) => permissions.answer(answer),
+    pause: () => {
+      isPaused = true
+      alive()
+      handle.pause()
+    },
+    resume: () => {
+      isPaused = false
+      alive()
+      handle.resume()
+    },
     release: () => {
       isReleased = true
       silence?.cancel()
@@ -319,16 +338,6 @@ const limitsOf = (payload: RunPayload) => ({
   max_turns: payload.max_turns ?? agentDefaults.max_turns,
   max_repeats: payload.max_repeats ?? agentDefaults.max_repeats,
 })
-
-/** What a tool has written, by what it is said to have come to. */
-const textsOf = (output: unknown): { stream: 'stdout' | 'stderr'; text: string }[] => {
-  if (typeof output === 'string') return output === '' ? [] : [{ stream: 'stdout', text: output }]
-  const fields = fieldsOf(output)
-  return (['stdout', 'stderr'] as const).flatMap((stream) => {
-    const text = fields[stream]
-    return typeof text === 'string' && text !== '' ? [{ stream, text }] : []
-  })
-}
 
 const costOf = ({ cost, currency }: AgentResult): string => (cost === null ? '' : `, ${cost.toFixed(4)} ${currency ?? ''}`)
 

@@ -4,7 +4,8 @@ import { join, resolve } from 'node:path'
 import type { Clock } from '../../base/clock.ts'
 import { usualAgent } from '../../schemas/agent.ts'
 import type { RunPayload } from '../../schemas/payload.ts'
-import type { AdoptOrder, RunEnd, RunHandle, Runner, RunWatcher, StartOrder } from '../runner.ts'
+import type { AdoptOrder, RunEnd, RunHandle, Runner, RunSetup, RunWatcher, StartOrder } from '../runner.ts'
+import { isLackOfRoom } from '../runners/run-folder.ts'
 import { startAgentRun } from './agent-run.ts'
 import { listArtifacts } from './artifacts.ts'
 import type { Homes } from './homes.ts'
@@ -49,7 +50,7 @@ export const withAgents = <R extends Runner>(deps: AgentRunnerDeps & { runner: R
     return startAgentRun({
       ...{ run, payload, profile, clock, watcher },
       cwd: cwd === undefined ? resolve(work) : resolve(work, cwd),
-      redaction: createRedaction(picked.values),
+      redaction: createRedaction(deps.secrets.all()),
       earlier: home.session === undefined ? undefined : { session: home.session, wasInterrupted: from === undefined },
       hasSession: (session) => deps.homes.keepSession(run, session),
       start: (inner) =>
@@ -58,7 +59,8 @@ export const withAgents = <R extends Runner>(deps: AgentRunnerDeps & { runner: R
             ...order,
             payload: { command: words, env, ...(cwd === undefined ? {} : { cwd }) },
             // With one it is looked for all that it has started, however far that went: nothing of it outlives it.
-            setup: { ...order.setup, own: [home.path, artifacts] },
+            // What it writes is for us: it goes nowhere else.
+            setup: { ...withoutOutput(order.setup), own: [home.path, artifacts] },
             hasInput: true,
           },
           inner,
@@ -95,7 +97,15 @@ export const withAgents = <R extends Runner>(deps: AgentRunnerDeps & { runner: R
     ...runner,
     start: (order, watcher) => {
       const { prompt, recipe } = order.payload
-      return prompt === undefined && recipe === undefined ? runner.start(order, watcher) : start(order, watcher)
+      if (prompt === undefined && recipe === undefined) return runner.start(order, watcher)
+      try {
+        return start(order, watcher)
+      } catch (error) {
+        // Nothing of it has begun.
+        if (isLackOfRoom(error)) return laterHandle(clock, () => watcher.noRoom())
+        const why = error instanceof Error ? error.message : String(error)
+        return refusedHandle(clock, watcher, { code: 125, reason: `cannot_start: ${why}` })
+      }
     },
     // Only what was started with a standard input has this pipe.
     adopt: (order, watcher) =>
@@ -112,6 +122,8 @@ const lost = (code: number): RunEnd => ({
     ...{ provider: null, model: null, session: null, artifacts: [] },
   },
 })
+
+const withoutOutput = ({ output: _, ...setup }: RunSetup = {}): RunSetup => setup
 
 /** How an agent is started for a recipe; a text is put into a file of its own. */
 const recipeWords = (
@@ -147,10 +159,13 @@ const variablesOf = (profile: AgentProfile, payload: RunPayload, home: string): 
 }
 
 /** The handle of a run that was not started. */
-const refusedHandle = (clock: Clock, watcher: RunWatcher, end: { code: number; reason: string }): RunHandle => {
+const refusedHandle = (clock: Clock, watcher: RunWatcher, end: { code: number; reason: string }): RunHandle =>
+  laterHandle(clock, () => watcher.ended({ kind: 'not_started', ...end }))
+
+const laterHandle = (clock: Clock, tell: () => void): RunHandle => {
   let isReleased = false
   clock.soon(() => {
-    if (!isReleased) watcher.ended({ kind: 'not_started', ...end })
+    if (!isReleased) tell()
   })
   const nothing = (): void => {}
   return {

@@ -3,7 +3,7 @@ import * as acp from '@agentclientprotocol/sdk'
 import type { Clock } from '../../base/clock.ts'
 import { version } from '../../base/version.ts'
 import type { McpServer } from '../../schemas/agent.ts'
-import { fieldsOf, readUpdate, toolOf, type Update } from './updates.ts'
+import { fieldsOf, mostName, readUpdate, toolOf, type Update } from './updates.ts'
 
 export interface ConversationDeps {
   /** The standard input of the agent. */
@@ -30,8 +30,9 @@ export interface ConversationDeps {
 export type ConversationEnd = { kind: 'answered'; stopReason: string; tokens: number | null } | { kind: 'failed'; reason: string }
 
 const answersWithinMs = 30_000
-const interrupted = 'You were interrupted. Look at how far you were, and go on with what you were asked to do.'
-const mostLine = 64 * 1024 * 1024
+const interrupted = 'You were interrupted. Look at how far you were, and go on with what you were asked to do, which was:'
+const mostLine = 16 * 1024 * 1024
+const mostWaiting = 8 * 1024 * 1024
 
 /** Talks with an agent in the Agent Client Protocol: what it writes comes in by `receive`, and one prompt after the other is answered. */
 export const startConversation = (deps: ConversationDeps) => {
@@ -55,7 +56,13 @@ export const startConversation = (deps: ConversationDeps) => {
         incoming = controller
       },
     }),
-    writable: new WritableStream({ write: (message) => void input.write(`${JSON.stringify(message)}\n`) }),
+    writable: new WritableStream({
+      write: (message) => {
+        // Who does not read what it is answered would have it pile up here.
+        if (input.writableLength > mostWaiting) throw new Error('it does not read what it is told')
+        input.write(`${JSON.stringify(message)}\n`)
+      },
+    }),
   }
 
   const take = (line: string): void => {
@@ -73,17 +80,24 @@ export const startConversation = (deps: ConversationDeps) => {
   const heard = (update: unknown): void => {
     // What it tells of an earlier conversation is known.
     if (!isTalking) return
+    const { sessionUpdate, toolCallId } = fieldsOf(update)
+    const known = sessionUpdate === 'tool_call_update' ? calls.get(String(toolCallId)) : undefined
+    if (known) Object.assign(known, newerOf(known, fieldsOf(update)))
     for (const one of readUpdate(update)) {
       if (one.kind === 'active') active = one.run
       if (one.kind === 'tool_call') calls.set(one.id, one)
+      if (one.kind === 'tool_result') calls.delete(one.id)
       deps.seen(one)
     }
   }
 
   const asked = async (request: acp.RequestPermissionRequest): Promise<acp.RequestPermissionResponse> => {
     const id = request.toolCall.toolCallId
-    const call = calls.get(id) ?? toolOf(fieldsOf(request.toolCall))
-    const verdict = await deps.permit({ id, ...call })
+    // What is asked for now counts, not what was told of before.
+    const told = fieldsOf(request.toolCall)
+    const known = calls.get(id)
+    const { tool, title, input: wants } = known ? newerOf(known, told) : toolOf(told)
+    const verdict = await deps.permit({ id: id.slice(0, mostName), tool, title, input: wants })
     if (verdict === 'cancelled') return { outcome: { outcome: 'cancelled' } }
     const wanted = verdict === 'allow' ? 'allow_once' : 'reject_once'
     const option =
@@ -125,7 +139,7 @@ export const startConversation = (deps: ConversationDeps) => {
         () => false,
       )
       session = isLoaded ? earlier.session : await begin()
-      if (isLoaded) texts = [interrupted]
+      if (isLoaded) texts = [interrupted, ...deps.texts]
     } else session = await begin()
     deps.hasSession(session)
     talk = context
@@ -196,6 +210,22 @@ export const startConversation = (deps: ConversationDeps) => {
   }
 }
 export type Conversation = ReturnType<typeof startConversation>
+
+interface ToldCall {
+  tool: string
+  title: string
+  input: unknown
+}
+
+/** A call as it is told of later: with what is new of it. */
+const newerOf = (known: ToldCall, told: Readonly<Record<string, unknown>>): ToldCall => {
+  const { title, input } = toolOf(told)
+  return {
+    tool: known.tool,
+    title: title === '' ? known.title : title,
+    input: told['rawInput'] === undefined ? known.input : input,
+  }
+}
 
 const serverOf = (server: McpServer): acp.McpServer =>
   server.type === 'http'

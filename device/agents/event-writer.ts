@@ -7,6 +7,7 @@ import type { Redaction, Redactor } from './redaction.ts'
 const gatherMs = 300
 const gatherChars = 4096
 const mostText = 8 * 1024
+const mostSay = 4096
 
 export interface EventWriterDeps {
   watcher: RunWatcher
@@ -102,7 +103,7 @@ export const createEventWriter = ({ watcher, redaction, clock }: EventWriterDeps
       // What was said before a tool was called is no answer.
       if (event.type === 'tool_call') lastMessage = ''
       put(redaction.value(event) as AgentEvent) // its texts are other ones, and nothing else
-      if (say !== undefined) watcher.say?.(redaction.text(say))
+      if (say !== undefined) watcher.say?.(redaction.text(say).slice(0, mostSay))
     },
     /** A tool is over: what is held back of its output is given. */
     endOf: (id: string): void => {

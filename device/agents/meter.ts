@@ -74,8 +74,9 @@ export const createMeter = (limits: MeterLimits) => {
           isInTurn = false
           break
         case 'usage': {
-          const tokens = figures.tokens + (isUncounted ? seen.used : 0)
-          figures = { ...figures, tokens, cost: seen.cost ?? figures.cost, currency: seen.currency ?? figures.currency }
+          const tokens = within(figures.tokens + (isUncounted ? Math.round(within(seen.used)) : 0))
+          const cost = seen.cost === null ? figures.cost : within(seen.cost)
+          figures = { ...figures, tokens, cost, currency: seen.currency ?? figures.currency }
           isUncounted = false
         }
       }
@@ -88,4 +89,7 @@ export const createMeter = (limits: MeterLimits) => {
     figures: (): Figures => figures,
   }
 }
+/** An agent may tell any number; what is made of it has to be one that everybody can read. */
+const within = (value: number): number => (value > 0 ? Math.min(value, 1e12) : 0)
+
 export type Meter = ReturnType<typeof createMeter>

@@ -1,5 +1,7 @@
 import type { ConversationEnd } from './conversation.ts'
-import { fieldsOf, isOwnWord, listOf, textOf, type Update } from './updates.ts'
+import { fieldsOf, flat, isOwnWord, listOf, mostName, nameOf, textOf, type Update } from './updates.ts'
+
+const mostLine = 16 * 1024 * 1024
 
 export interface OneShotDeps {
   seen: (update: Update) => void
@@ -47,6 +49,10 @@ export const startOneShot = ({ seen, stray }: OneShotDeps) => {
     receive: (bytes: Uint8Array): void => {
       const lines = (partial + decoder.decode(bytes, { stream: true })).split('\n')
       partial = lines.pop() ?? ''
+      if (partial.length > mostLine) {
+        stray(partial)
+        partial = ''
+      }
       for (const line of lines) take(line)
     },
     say: (): boolean => false,
@@ -86,14 +92,24 @@ const readMessage = (message: Readonly<Record<string, unknown>>): Update[] =>
         const tool = extension === '' ? textOf(name) : `${extension}__${textOf(name)}`
         const command = textOf(fieldsOf(input)['command'])
         const title = command === '' ? tool : `${textOf(name)} · ${command}`
-        return [{ kind: 'tool_call', id: textOf(one['id']), tool, title, input: input ?? null }]
+        return [
+          {
+            kind: 'tool_call',
+            id: nameOf(one['id']),
+            tool: tool.slice(0, mostName),
+            title: title.slice(0, 1000),
+            input: flat(input ?? null),
+          },
+        ]
       }
       case 'toolResponse': {
         const result = fieldsOf(one['toolResult'])
         const value = fieldsOf(result['value'])
         const text = listOf(value['content']).map((item) => textOf(fieldsOf(item)['text']))
         const status = result['status'] === 'success' && value['isError'] !== true ? 'completed' : 'failed'
-        return [{ kind: 'tool_result', id: textOf(one['id']), status, output: value['structuredContent'] ?? text.join('\n') }]
+        return [
+          { kind: 'tool_result', id: nameOf(one['id']), status, output: flat(value['structuredContent'] ?? text.join('\n')) },
+        ]
       }
       default:
         return []

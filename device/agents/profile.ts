@@ -5,6 +5,16 @@ import { z } from 'zod'
 import { AgentName, usualAgent } from '../../schemas/agent.ts'
 import { Env, VariableName } from '../../schemas/process.ts'
 
+const isPattern = (text: string): boolean => {
+  try {
+    new RegExp(text)
+    return true
+  } catch {
+    // The refusal is the answer.
+    return false
+  }
+}
+
 /** How an agent is started that speaks the Agent Client Protocol on its standard input and output. */
 export const AgentProfile = z.strictObject({
   name: AgentName,
@@ -15,7 +25,10 @@ export const AgentProfile = z.strictObject({
   version: z
     .strictObject({
       args: z.array(z.string()).default(['--version']),
-      pattern: z.string().default('\\d+(?:\\.\\d+)+'),
+      pattern: z
+        .string()
+        .refine((text) => isPattern(text), 'must be a regular expression')
+        .default('\\d+(?:\\.\\d+)+'),
     })
     .prefault({}),
   /** The variables by which it is told what. */

@@ -12,6 +12,8 @@ export const openSecrets = (file: string) => {
   const read = (): Record<string, string> => (existsSync(file) ? Stored.parse(JSON.parse(readFileSync(file, 'utf8'))) : {})
   const write = (all: Readonly<Record<string, string>>): void => writeFileAtomic(file, `${JSON.stringify(all, null, 2)}\n`, 0o600)
   return {
+    /** All values: what is written is searched for each of them, whoever was given which. */
+    all: read,
     names: (): string[] => Object.keys(read()).sort(),
     /** The values of these; or the first name that is not here. */
     pick: (names: readonly string[]): { ok: true; values: Record<string, string> } | { ok: false; missing: string } => {

@@ -1,3 +1,5 @@
+import { isTooDeep } from '../../schemas/depth.ts'
+
 /** What an update of a session says, as far as we know it. */
 export type Update =
   /** `isOwn`: the agent's own word, not the model's. */
@@ -22,14 +24,14 @@ export const readUpdate = (update: unknown): Update[] => {
       return text === '' ? [] : [{ kind, text, isOwn: isOwnWord(one['messageId']) }]
     }
     case 'tool_call':
-      return [{ kind: 'tool_call', id: textOf(one['toolCallId']), ...toolOf(one) }, ...progressOf(one)]
+      return [{ kind: 'tool_call', id: nameOf(one['toolCallId']), ...toolOf(one) }, ...progressOf(one)]
     case 'tool_call_update':
       return progressOf(one)
     case 'plan':
       return [{ kind: 'plan', entries: listOf(one['entries']).map(planEntry) }]
     case 'usage_update': {
       const cost = fieldsOf(one['cost'])
-      const currency = typeof cost['currency'] === 'string' ? cost['currency'] : null
+      const currency = typeof cost['currency'] === 'string' ? cost['currency'].slice(0, 16) : null
       return [{ kind: 'usage', used: numberOf(one['used']) ?? 0, cost: numberOf(cost['amount']), currency }]
     }
     case 'session_info_update': {
@@ -49,11 +51,11 @@ export const toolOf = (call: Fields): { tool: string; title: string; input: unkn
   const extension = textOf(named['extensionName'])
   const name = textOf(named['toolName'])
   const tool = name === '' ? (title.split(' ')[0] ?? '') : extension === '' ? name : `${extension}__${name}`
-  return { tool, title, input: call['rawInput'] ?? null }
+  return { tool: tool.slice(0, mostName), title: title.slice(0, mostTitle), input: flat(call['rawInput'] ?? null) }
 }
 
 const progressOf = (one: Fields): Update[] => {
-  const id = textOf(one['toolCallId'])
+  const id = nameOf(one['toolCallId'])
   const note = fieldsOf(fieldsOf(fieldsOf(one['_meta'])['toolNotification'])['params'])
   const live = listOf(note['chunks']).map((chunk): Update => {
     const { stream, output } = fieldsOf(chunk)
@@ -61,7 +63,7 @@ const progressOf = (one: Fields): Update[] => {
   })
   const status = textOf(one['status'])
   if (status !== 'completed' && status !== 'failed') return live
-  return [...live, { kind: 'tool_result', id, status, output: one['rawOutput'] ?? contentOf(one['content']) }]
+  return [...live, { kind: 'tool_result', id, status, output: flat(one['rawOutput'] ?? contentOf(one['content'])) }]
 }
 
 const contentOf = (content: unknown): string =>
@@ -77,6 +79,14 @@ const planEntry = (entry: unknown): { content: string; status: string } => {
 /** Goose gives what it says itself, such as that a network has failed, an id of its own making; the others are the model's. */
 export const isOwnWord = (id: unknown): boolean =>
   typeof id === 'string' && /^msg_[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/.test(id)
+
+/** What an agent says is as long as it likes; what is made of it has to fit in messages. */
+export const mostName = 200
+const mostTitle = 1000
+export const nameOf = (value: unknown): string => textOf(value).slice(0, mostName)
+
+/** A value that can be gone through: what is nested without end could be neither searched nor written. */
+export const flat = (value: unknown): unknown => (isTooDeep(value) ? '(nested too deep to be shown)' : value)
 
 type Fields = Readonly<Record<string, unknown>>
 

@@ -232,7 +232,8 @@ export const startProcessRunner = ({ folder, data, clock, log, env, pollMs = 100
 
 /** The pipe that a program reads from. It is open for reading as well, so that it can be opened before the program has. */
 const openInput = (path: string): Writable => {
-  makePipes([path])
+  // An earlier start may have come so far.
+  if (!existsSync(path)) makePipes([path])
   // Not written in place because the type of the constructor does not say that a pipe may be written to only.
   const options = { fd: openSync(path, constants.O_RDWR | constants.O_NONBLOCK), readable: false, writable: true }
   const socket = new Socket(options)

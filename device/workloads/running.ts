@@ -174,7 +174,12 @@ export const createRunning = (deps: RunningDeps) => {
     const { run } = one
     if (!run) return
     if (run.row.ended_at !== null) return settle(one, stopFor)
-    const signal = (): void => run.handle?.stop(run.spec.stop_grace_seconds * 1000, run.spec.stop_signal)
+    const signal = (): void => {
+      const graceMs = run.spec.stop_grace_seconds * 1000
+      // Whoever has had its time is not asked to end what it is at.
+      if (run.row.stop_for === 'timed_out' && run.handle?.cutOff) run.handle.cutOff(graceMs)
+      else run.handle?.stop(graceMs, run.spec.stop_signal)
+    }
     if (run.row.stop_for !== null && !outranks(stopFor, run.row.stop_for)) return signal()
     run.why = why
     run.row = { ...run.row, stop_for: stopFor, reason: why }

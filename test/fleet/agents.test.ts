@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { stringify } from 'yaml'
@@ -313,6 +313,20 @@ describe.skipIf(programs === undefined)('agents: real Goose and a scripted model
     }
   })
 
+  test('a file of secrets that cannot be read fails the run, and nothing else', async () => {
+    const { secrets } = fleet.paths.device('local')
+    const pid = fleet.pidOf('device local')
+    writeFileSync(secrets, '{ no JSON')
+    expect(await answerTo('go')).toMatchObject({
+      state: 'failed',
+      exit_code: 125,
+      reason: expect.stringContaining('cannot_start'),
+    })
+    rmSync(secrets)
+    expect(await answerTo('go')).toMatchObject({ state: 'succeeded' })
+    expect(fleet.pidOf('device local')).toBe(pid)
+  })
+
   test('w26, w30: secrets come only where they are named, and out of nothing that is kept; the token of the device never', async () => {
     const local = ['local', 'secret', 'set', 'CANARY']
     expect((await fleet.cli(local, { input: `${canary}\n` })).code).toBe(0)
@@ -463,6 +477,7 @@ describe.skipIf(programs === undefined)('agents: real Goose and a scripted model
 
     // As somebody else, whose the folders are that it needs.
     if (process.geteuid?.() === 0) {
+      chmodSync(fleet.root, 0o711)
       const other = { ...spec, name: 'other', max_runs: 1, user: 'nobody', prompt: '[who] x', env: model.env }
       writeFileSync(file, JSON.stringify({ workloads: [other] }))
       expect((await fleet.cli(['local', 'apply', file])).code).toBe(0)

@@ -102,7 +102,7 @@ const trySandbox = (bwrap: string | undefined): SandboxAbilities => {
   const works = (sandbox: Sandbox): boolean => {
     if (bwrap === undefined) return false
     const isRoot = process.geteuid?.() === 0
-    const options = { bwrap, sandbox, folder: '/dev/shm', cwd: '/', tmp: '/var/tmp', script: undefined, isRoot }
+    const options = { bwrap, sandbox, folder: '/dev/shm', own: [], cwd: '/', tmp: '/var/tmp', script: undefined, isRoot }
     const [program = '', ...words] = wordsInSandbox(options)
     return spawnSync(program, [...words, '/bin/sh', '-c', 'true'], { stdio: 'ignore', timeout: 5000 }).status === 0
   }

@@ -53,7 +53,8 @@ export const confine = (
       ['out', 'err', 'work'].map((name) => join(folder, name)),
       user,
     )
-    give(setup.own ?? [], user)
+    // With what was put into them.
+    if (setup.own) spawnSync('chown', ['-R', '-h', `${user.uid}:${user.gid}`, ...setup.own], { stdio: 'ignore' })
     for (const place of [work, join(folder, 'work'), ...(setup.own ?? [])]) {
       const way = openWay(place, user, data)
       if (!way.ok)
@@ -82,7 +83,18 @@ export const confine = (
         words.push(abilities.nice, '-n', String(setup.nice - getPriority()))
       if (setup.sandbox && abilities.bwrap !== undefined) {
         const isRoot = process.geteuid?.() === 0
-        words.push(...wordsInSandbox({ bwrap: abilities.bwrap, sandbox: setup.sandbox, folder: work, cwd, tmp, script, isRoot }))
+        words.push(
+          ...wordsInSandbox({
+            bwrap: abilities.bwrap,
+            sandbox: setup.sandbox,
+            folder: work,
+            own: setup.own ?? [],
+            cwd,
+            tmp,
+            script,
+            isRoot,
+          }),
+        )
       }
       if (user && abilities.setpriv !== undefined) words.push(...wordsAs(user, abilities.setpriv))
       const [first] = words

@@ -6,6 +6,8 @@ export interface SandboxOptions {
   sandbox: Sandbox
   /** Stays writable. */
   folder: string
+  /** So do these. */
+  own: readonly string[]
   cwd: string
   /** Where /tmp really is, if it is to be the run's own. */
   tmp: string
@@ -18,13 +20,16 @@ export interface SandboxOptions {
  * Words in front of a program that shut it in. Bubblewrap stays as the parent of the program, and ends with its status. What can undo
  * a read-only file system is taken from root; devices stay, because a service without them is of little use on a small machine.
  */
-export const wordsInSandbox = ({ bwrap, sandbox, folder, cwd, tmp, script, isRoot }: SandboxOptions): readonly string[] => [
+export const wordsInSandbox = ({ bwrap, sandbox, folder, own, cwd, tmp, script, isRoot }: SandboxOptions): readonly string[] => [
   bwrap,
   ...(sandbox.filesystem === 'read_only' ? ['--ro-bind', '/', '/', '--dev-bind', '/dev', '/dev'] : ['--dev-bind', '/', '/']),
-  ...(sandbox.private_tmp ? ['--bind', tmp, '/tmp', ...wayTo(folder), ...(script === undefined ? [] : wayTo(script))] : []),
+  ...(sandbox.private_tmp
+    ? ['--bind', tmp, '/tmp', ...wayTo(folder), ...own.flatMap(wayTo), ...(script === undefined ? [] : wayTo(script))]
+    : []),
   '--bind',
   folder,
   folder,
+  ...own.flatMap((path) => ['--bind', path, path]),
   ...(script === undefined ? [] : ['--ro-bind', script, script]),
   ...(sandbox.network === 'none' ? ['--unshare-net'] : []),
   ...(isRoot ? powers.flatMap((power) => ['--cap-drop', power]) : []),
