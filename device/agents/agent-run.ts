@@ -149,6 +149,8 @@ export const startAgentRun = (deps: AgentRunDeps): RunHandle => {
       case 'usage':
         count(update)
         return tellUsage()
+      case 'unknown':
+        return stray(update.text)
       case 'active':
         return undefined
     }

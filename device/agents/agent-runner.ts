@@ -67,7 +67,8 @@ export const withAgents = <R extends Runner>(deps: AgentRunnerDeps & { runner: R
         ),
       artifacts: () => listArtifacts(artifacts),
       over: () => {
-        if (!payload.keep_session) deps.homes.remove(run)
+        if (payload.keep_session) deps.homes.keep(run)
+        else deps.homes.remove(run)
         // Where nothing was left there is nothing to keep.
         rmdir(artifacts).catch(() => undefined)
       },

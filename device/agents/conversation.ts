@@ -47,6 +47,10 @@ export const startConversation = (deps: ConversationDeps) => {
   let talk: acp.ClientContext | undefined
   /** Said meanwhile, and for the next prompt. */
   const waiting: string[] = []
+  /** Said to it while it works, and not answered yet. */
+  const steering = new Set<Promise<void>>()
+  /** What it was asked, and owes an answer to. */
+  const open = new Set<unknown>()
   /** The calls that were told of: a request for permission does not name the tool again. */
   const calls = new Map<string, { tool: string; title: string; input: unknown }>()
 
@@ -60,6 +64,8 @@ export const startConversation = (deps: ConversationDeps) => {
       write: (message) => {
         // Who does not read what it is answered would have it pile up here.
         if (input.writableLength > mostWaiting) throw new Error('it does not read what it is told')
+        const { id, method } = fieldsOf(message)
+        if (method !== undefined && id !== undefined) open.add(id)
         input.write(`${JSON.stringify(message)}\n`)
       },
     }),
@@ -73,7 +79,12 @@ export const startConversation = (deps: ConversationDeps) => {
     } catch {
       return deps.stray(line)
     }
-    if (fieldsOf(message)['jsonrpc'] !== '2.0') return deps.stray(line)
+    const { jsonrpc, id, method, params } = fieldsOf(message)
+    const isNotice = id === undefined && method === 'session/update'
+    // Read by us and not by the protocol's reader, which drops what its own version does not know.
+    if (jsonrpc === '2.0' && isNotice) return heard(fieldsOf(params)['update'])
+    const isForProtocol = typeof method === 'string' ? id !== undefined || method.startsWith('$/') : open.delete(id)
+    if (jsonrpc !== '2.0' || !isForProtocol) return deps.stray(line)
     incoming?.enqueue(message as acp.AnyMessage) // the protocol's own reader looks into it
   }
 
@@ -152,6 +163,8 @@ export const startConversation = (deps: ConversationDeps) => {
       // Not in the stable part of the protocol yet, and sent all the same.
       const { totalTokens } = fieldsOf(fieldsOf(answer)['usage'])
       tokens = typeof totalTokens === 'number' ? totalTokens : null
+      // Whether it took what was said at the last moment is not known before it says so.
+      while (steering.size > 0) await Promise.all(steering)
       if (answer.stopReason !== 'end_turn' || waiting.length === 0) {
         isTalking = false
         return { kind: 'answered', stopReason: answer.stopReason, tokens }
@@ -159,10 +172,20 @@ export const startConversation = (deps: ConversationDeps) => {
     }
   }
 
+  const steer = (context: acp.ClientContext, method: string, text: string): void => {
+    const params = { sessionId: session, expectedRunId: active, prompt: [{ type: 'text', text }] }
+    const taken = soon(method, context.request(method, params))
+      .then(
+        () => undefined,
+        () => void waiting.push(text),
+      )
+      .finally(() => steering.delete(taken))
+    steering.add(taken)
+  }
+
   const finished = acp
     .client({ name: 'skein' })
     .onRequest('session/request_permission', (context) => asked(context.params))
-    .onNotification('session/update', (context) => heard(context.params.update))
     .connectWith(stream, converse)
     .catch((error: unknown): ConversationEnd => ({ kind: 'failed', reason: reasonOf(error) }))
     .finally(() => {
@@ -187,10 +210,7 @@ export const startConversation = (deps: ConversationDeps) => {
     say: (text: string): boolean => {
       if (!isTalking || !talk) return false
       if (deps.steer === undefined || active === null) waiting.push(text)
-      else
-        talk
-          .request(deps.steer, { sessionId: session, expectedRunId: active, prompt: [{ type: 'text', text }] })
-          .catch(() => waiting.push(text))
+      else steer(talk, deps.steer, text)
       return true
     },
     cancel: (): void => {

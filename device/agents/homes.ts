@@ -23,6 +23,8 @@ export const openHomes = (folder: string, artifacts: string, log: Log) => {
     const file = sessionFileOf(run)
     return existsSync(file) ? readFileSync(file, 'utf8') : undefined
   }
+  /** They are at work: however long that takes, what they have stays. */
+  const live = new Set<string>()
   let sweptAt = 0
 
   const sweep = (): void => {
@@ -32,6 +34,7 @@ export const openHomes = (folder: string, artifacts: string, log: Log) => {
       [artifacts, keepArtifactsMs],
     ] as const) {
       for (const name of existsSync(where) ? readdirSync(where) : []) {
+        if (live.has(name.replace(/\.session$/, ''))) continue
         const path = join(where, name)
         try {
           if (Date.now() - statSync(path).mtimeMs > ms) rmSync(path, { recursive: true, force: true })
@@ -47,9 +50,11 @@ export const openHomes = (folder: string, artifacts: string, log: Log) => {
   sweep()
 
   return {
+    sweep,
     /** Makes the folder of a run; with the conversation of the attempt before it, if that was left here. */
     open: (run: string): { path: string; session: string | undefined } => {
       sweepNowAndThen()
+      live.add(run)
       const path = pathOf(run)
       const { task, attempt } = readRunId(run) ?? { task: run, attempt: 1 }
       const before = `${task}-${attempt - 1}`
@@ -65,6 +70,7 @@ export const openHomes = (folder: string, artifacts: string, log: Log) => {
       sweepNowAndThen()
       const session = sessionOf(other)
       if (session === undefined || !existsSync(pathOf(other))) return undefined
+      live.add(run)
       const path = pathOf(run)
       // Pipes and sockets that an agent has left are no part of what was said.
       const filter = (one: string): boolean => {
@@ -82,7 +88,12 @@ export const openHomes = (folder: string, artifacts: string, log: Log) => {
         log.warn({ run, err: error }, 'the conversation of an agent cannot be gone on with, should its daemon go')
       }
     },
+    /** It has ended; somebody may go on with what it said. */
+    keep: (run: string): void => {
+      live.delete(run)
+    },
     remove: (run: string): void => {
+      live.delete(run)
       for (const path of [pathOf(run), sessionFileOf(run)])
         rm(path, { recursive: true, force: true, maxRetries: 3 }).catch((error: unknown) =>
           log.warn({ run, err: error }, 'the folder of an agent cannot be removed'),

@@ -10,16 +10,19 @@ export type Update =
   | { kind: 'plan'; entries: { content: string; status: string }[] }
   | { kind: 'notification'; text: string }
   | { kind: 'usage'; used: number; cost: number | null; currency: string | null }
+  /** As it was said. */
+  | { kind: 'unknown'; text: string }
   /** The name under which the agent takes what is said to it meanwhile; null when it has finished. */
   | { kind: 'active'; run: string | null }
 
-/** Reads `session/update` of the Agent Client Protocol, and what Goose adds to it under `_meta`. What is unknown says nothing. */
+/** Reads `session/update` of the Agent Client Protocol, and what Goose adds to it under `_meta`. */
 export const readUpdate = (update: unknown): Update[] => {
   const one = fieldsOf(update)
   switch (one['sessionUpdate']) {
     case 'agent_message_chunk':
     case 'agent_thought_chunk': {
-      const text = textOf(fieldsOf(one['content'])['text'])
+      const { text } = fieldsOf(one['content'])
+      if (typeof text !== 'string') return [unknown(update)]
       const kind = one['sessionUpdate'] === 'agent_message_chunk' ? 'message' : 'thought'
       return text === '' ? [] : [{ kind, text, isOwn: isOwnWord(one['messageId']) }]
     }
@@ -39,10 +42,19 @@ export const readUpdate = (update: unknown): Update[] => {
       const run = goose['activeRunId']
       return run === undefined ? [] : [{ kind: 'active', run: typeof run === 'string' ? run : null }]
     }
-    default:
+    // About the agent itself, or what we have said.
+    case 'user_message_chunk':
+    case 'available_commands_update':
+    case 'current_mode_update':
+    case 'config_option_update':
       return []
+    default:
+      return [unknown(update)]
   }
 }
+
+/** Kept as it is: agents say more than any one version of the protocol knows. */
+const unknown = (update: unknown): Update => ({ kind: 'unknown', text: JSON.stringify(flat(update ?? null)) })
 
 /** What a tool is called, and what with. */
 export const toolOf = (call: Fields): { tool: string; title: string; input: unknown } => {

@@ -1,5 +1,5 @@
 import { Writable } from 'node:stream'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { type ConversationDeps, startConversation } from '../../device/agents/conversation.ts'
 import type { Update } from '../../device/agents/updates.ts'
 import { eventually } from '../harness/eventually.ts'
@@ -141,6 +141,36 @@ describe('startConversation()', () => {
     await reply('session/new', { sessionId: 's2' })
     const fresh = (await asked('session/prompt')).params.prompt.map((one: { text: string }) => one.text)
     expect(fresh).toEqual(['be brief', 'look around'])
+  })
+
+  test('what nobody knows is kept as text, and no word of it goes to the log of the daemon', async () => {
+    const printed = vi.spyOn(console, 'error').mockImplementation(() => {})
+    begin()
+    await toPrompt()
+    update({ sessionUpdate: 'of_a_later_version', text: 'hello' })
+    update({ sessionUpdate: 'agent_message_chunk', content: 'not as it should be' })
+    say({ id: 'nobody asked', result: {} })
+    say({ id: 4711, result: {} })
+    say({ method: 4711 })
+    say({ neither: 'nor' })
+    await reply('session/prompt', { stopReason: 'end_turn' })
+    expect(await conversation.finished).toMatchObject({ kind: 'answered' })
+    const texts = seen.map((one) => ('text' in one ? one.text : one.kind))
+    expect([...texts, ...stray].join('\n')).toMatch(/hello.*not as it should be.*nobody asked.*4711.*4711.*neither/s)
+    expect(printed.mock.calls).toEqual([])
+    printed.mockRestore()
+  })
+
+  test('what is not taken at once is not lost when the answer comes before that is known', async () => {
+    begin({ steer: '_steer' })
+    await toPrompt()
+    update({ sessionUpdate: 'session_info_update', _meta: { goose: { activeRunId: 'run_1' } } })
+    await eventually('it is known', () => seen.some(({ kind }) => kind === 'active'))
+    conversation.say('now')
+    const steered = await asked('_steer')
+    await reply('session/prompt', { stopReason: 'end_turn' })
+    say({ id: steered.id, error: { code: -32_602, message: 'too late' } })
+    expect((await asked('session/prompt', 1)).params.prompt).toEqual([{ type: 'text', text: 'now' }])
   })
 
   test('an agent that does not answer, or refuses, has failed, and says why', async () => {

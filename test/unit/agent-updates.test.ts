@@ -81,18 +81,17 @@ describe('readUpdate() reads', () => {
     ],
   ])('%s', (_, update, read) => expect(readUpdate(update)).toEqual(read))
 
-  test.each([
-    undefined,
-    null,
-    5,
-    'x',
-    {},
-    { sessionUpdate: 'news' },
-    { sessionUpdate: 'plan', entries: 5 },
-    { sessionUpdate: 'agent_message_chunk' },
-  ])('nothing out of %j that would break', (update) =>
-    expect(readUpdate(update).filter((one) => one.kind !== 'plan')).toEqual([]),
+  test.each([undefined, null, 5, 'x', {}, { sessionUpdate: 'news' }, { sessionUpdate: 'agent_message_chunk' }])(
+    '%j, of which nothing is known, as it is',
+    (update) => expect(readUpdate(update)).toEqual([{ kind: 'unknown', text: JSON.stringify(update ?? null) }]),
   )
+
+  test.each([
+    { sessionUpdate: 'plan', entries: 5 },
+    { sessionUpdate: 'tool_call_update', toolCallId: 5, status: {}, _meta: { toolNotification: { params: { chunks: 'x' } } } },
+    { sessionUpdate: 'user_message_chunk', content: { type: 'text', text: 'of ours' } },
+    { sessionUpdate: 'available_commands_update', availableCommands: [] },
+  ])('nothing out of %j', (update) => expect(readUpdate(update).filter((one) => one.kind !== 'plan')).toEqual([]))
 })
 
 describe('startOneShot() reads Goose’s stream', () => {
