@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
-import { accessSync, constants, statSync } from 'node:fs'
-import { delimiter, join } from 'node:path'
+import { statSync } from 'node:fs'
 import type { Log } from '../../base/log.ts'
+import { findProgram } from '../runners/find-program.ts'
 import type { AgentProfile } from './profile.ts'
 
 const versionWithinMs = 10_000
@@ -11,21 +11,17 @@ export const createFoundAgents = (profiles: readonly AgentProfile[], path: strin
   const known = new Map<string, { stamp: string; version: string }>()
 
   /** The file that would be started, and what tells that it is another one. */
-  const stampOf = ({ command: [program = ''] }: AgentProfile): string | undefined => {
-    const places = program.includes('/') ? [program] : path.split(delimiter).map((folder) => join(folder, program))
-    for (const place of places) {
-      const stat = statSync(place, { throwIfNoEntry: false })
-      if (!stat?.isFile() || !isExecutable(place)) continue
-      return `${place} ${stat.size} ${stat.mtimeMs}`
-    }
-    return undefined
+  const fileOf = ({ command: [program = ''] }: AgentProfile): { path: string; stamp: string } | undefined => {
+    const found = findProgram(program, path, process.cwd())
+    if (typeof found === 'string') return undefined
+    const stat = statSync(found.path, { throwIfNoEntry: false })
+    return stat && { path: found.path, stamp: `${found.path} ${stat.size} ${stat.mtimeMs}` }
   }
 
-  const versionOf = (profile: AgentProfile): Promise<string> =>
+  const versionOf = (profile: AgentProfile, file: string): Promise<string> =>
     new Promise((resolve) => {
-      const [program = ''] = profile.command
       const env = { PATH: path, HOME: process.env['HOME'] ?? '/' }
-      execFile(program, profile.version.args, { timeout: versionWithinMs, env }, (error, stdout, stderr) => {
+      execFile(file, profile.version.args, { timeout: versionWithinMs, env }, (error, stdout, stderr) => {
         if (error) log.warn({ agent: profile.name, err: error }, 'an agent does not tell its version')
         resolve(new RegExp(profile.version.pattern).exec(`${stdout}\n${stderr}`)?.[0] ?? 'unknown')
       })
@@ -36,11 +32,11 @@ export const createFoundAgents = (profiles: readonly AgentProfile[], path: strin
     look: async (): Promise<boolean> => {
       let isChanged = false
       for (const profile of profiles) {
-        const stamp = stampOf(profile)
-        if (stamp === known.get(profile.name)?.stamp) continue
+        const file = fileOf(profile)
+        if (file?.stamp === known.get(profile.name)?.stamp) continue
         isChanged = true
-        if (stamp === undefined) known.delete(profile.name)
-        else known.set(profile.name, { stamp, version: await versionOf(profile) })
+        if (file === undefined) known.delete(profile.name)
+        else known.set(profile.name, { stamp: file.stamp, version: await versionOf(profile, file.path) })
       }
       return isChanged
     },
@@ -49,13 +45,3 @@ export const createFoundAgents = (profiles: readonly AgentProfile[], path: strin
   }
 }
 export type FoundAgents = ReturnType<typeof createFoundAgents>
-
-const isExecutable = (path: string): boolean => {
-  try {
-    accessSync(path, constants.X_OK)
-    return true
-  } catch {
-    // The refusal is the answer.
-    return false
-  }
-}

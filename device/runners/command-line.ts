@@ -1,6 +1,7 @@
-import { accessSync, closeSync, constants, openSync, readSync, statSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { closeSync, openSync, readSync, statSync } from 'node:fs'
+import { resolve } from 'node:path'
 import type { ProcessPayload } from '../../schemas/process.ts'
+import { findProgram } from './find-program.ts'
 
 /** What a shell would find before it starts a program: the words and the folder, or the code and the reason why it cannot. */
 export type CommandLine = Found | { ok: false; code: 125 | 126 | 127; reason: string }
@@ -31,7 +32,7 @@ export const commandLineOf = (payload: ProcessPayload, env: Env, work: string, s
     return { ok: false, code: 125, reason: `cannot_start: an argument or variable is longer than ${longestWord} bytes` }
   }
   const program = payload.script === undefined ? (argv[0] ?? '') : interpreterOf(script)
-  const found = find(program, env, cwd)
+  const found = findProgram(program, env['PATH'] ?? '', cwd)
   if (found === 'missing') return { ok: false, code: 127, reason: `command_not_found: ${JSON.stringify(program)}` }
   if (found === 'forbidden') return { ok: false, code: 126, reason: `not_executable: ${JSON.stringify(program)}` }
   // A script is named by its own path, though what was looked for is what its first line names.
@@ -83,21 +84,6 @@ const interpreterOf = (script: string): string => {
   }
 }
 
-const find = (program: string, env: Env, cwd: string): { path: string } | 'missing' | 'forbidden' => {
-  if (program === '') return 'missing'
-  const candidates = program.includes('/')
-    ? [resolve(cwd, program)]
-    : (env['PATH'] ?? '').split(':').map((folder) => join(resolve(cwd, folder), program))
-  let verdict: 'missing' | 'forbidden' = 'missing'
-  for (const candidate of candidates) {
-    const stat = statIfThere(candidate)
-    if (!stat) continue
-    if (stat.isFile() && isExecutable(candidate)) return { path: program.includes('/') ? program : candidate }
-    verdict = 'forbidden'
-  }
-  return verdict
-}
-
 const isDirect = (path: string): boolean => {
   let fd: number
   try {
@@ -112,25 +98,6 @@ const isDirect = (path: string): boolean => {
     return bytes.toString('latin1', 0, 2) === '#!' || bytes.toString('latin1') === '\x7fELF'
   } finally {
     closeSync(fd)
-  }
-}
-
-const statIfThere = (path: string) => {
-  try {
-    return statSync(path, { throwIfNoEntry: false })
-  } catch {
-    // A folder that may not be entered, a name that is too long, a file in place of a folder: a shell goes on looking as well.
-    return undefined
-  }
-}
-
-const isExecutable = (path: string): boolean => {
-  try {
-    accessSync(path, constants.X_OK)
-    return true
-  } catch {
-    // The refusal is the answer.
-    return false
   }
 }
 

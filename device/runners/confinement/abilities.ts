@@ -1,8 +1,9 @@
 import { spawnSync } from 'node:child_process'
-import { accessSync, constants, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { getPriority } from 'node:os'
 import type { Sandbox } from '../../../schemas/workload.ts'
 import type { RunSetup } from '../../runner.ts'
+import { findProgram } from '../find-program.ts'
 import type { Cgroups } from './cgroups.ts'
 import { wordsInSandbox } from './sandbox.ts'
 import { findUser } from './users.ts'
@@ -21,9 +22,9 @@ export interface Abilities {
 /** Looks once for what is needed; whether sandboxes work is tried when that is first asked. */
 export const findAbilities = (cgroups: Cgroups): Abilities => {
   const powers = effectivePowers()
-  const setpriv = findProgram('setpriv')
-  const bwrap = findProgram('bwrap')
-  const nice = findProgram('nice')
+  const setpriv = systemProgram('setpriv')
+  const bwrap = systemProgram('bwrap')
+  const nice = systemProgram('nice')
   const canSwitch = setpriv !== undefined && [power.setuid, power.setgid, power.chown].every((bit) => has(powers, bit))
   const canRaise = has(powers, power.sysNice)
   let tried: SandboxAbilities | undefined
@@ -125,15 +126,7 @@ const mostOpenFiles = (): number => Number(readFileSync('/proc/sys/fs/nr_open', 
 const hardOpenFiles = (): number =>
   Number(/^Max open files\s+\S+\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1'))?.[1] ?? mostOpenFiles())
 
-const findProgram = (name: string): string | undefined =>
-  ['/usr/bin', '/bin', '/usr/local/bin', '/usr/sbin', '/sbin'].map((folder) => `${folder}/${name}`).find(isExecutable)
-
-const isExecutable = (path: string): boolean => {
-  try {
-    accessSync(path, constants.X_OK)
-    return true
-  } catch {
-    // The refusal is the answer.
-    return false
-  }
+const systemProgram = (name: string): string | undefined => {
+  const found = findProgram(name, '/usr/bin:/bin:/usr/local/bin:/usr/sbin:/sbin', '/')
+  return typeof found === 'string' ? undefined : found.path
 }
