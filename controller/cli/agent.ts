@@ -1,7 +1,8 @@
 import type { AgentSettings, Approve, Budget, McpServer } from '../../schemas/agent.ts'
 import { usageFailure } from './exit.ts'
+import { unitSeconds } from './flags.ts'
 import type { Io } from './io.ts'
-import { type RunFlags, runTask, taskOfRun } from './run.ts'
+import { type RunFlags, runTask, taskWith } from './run.ts'
 import { withClient } from './with-client.ts'
 
 export interface AgentFlags extends RunFlags {
@@ -27,8 +28,6 @@ export const askAgent = (io: Io, flags: AgentFlags, prompt: string): Promise<num
 }
 
 export const taskOfAgent = (flags: AgentFlags, prompt: string, key: string): Record<string, unknown> => {
-  const { payload, options, ...rest } = taskOfRun(['true'], flags, key)
-  const { command: _, ...surroundings } = payload as Record<string, unknown> // made from an object
   const budget = flags.budget === undefined ? undefined : budgetOf(flags.budget)
   const settings: AgentSettings = {
     ...given('agent', flags.agent),
@@ -45,12 +44,8 @@ export const taskOfAgent = (flags: AgentFlags, prompt: string, key: string): Rec
     ...given('keep_session', flags.keepSession),
     ...given('session', flags.session),
   }
-  return {
-    ...rest,
-    type: 'agent',
-    payload: { prompt, ...settings, ...surroundings },
-    options: { ...given('timeout_seconds', budget?.seconds), ...(options as object) },
-  }
+  const task = taskWith({ prompt, ...settings }, flags, key)
+  return { ...task, type: 'agent', options: { ...given('timeout_seconds', budget?.seconds), ...task.options } }
 }
 
 const given = <K extends string, V>(key: K, value: V | undefined): Partial<Record<K, V>> =>
@@ -86,7 +81,7 @@ export const budgetOf = (text: string): { limits: Budget; seconds: number | unde
         limits.cost = count
         break
       default:
-        seconds = count * ({ d: 86_400, h: 3600, min: 60, m: 60, s: 1 }[unit.toLowerCase()] ?? 1)
+        seconds = count * unitSeconds[unit.toLowerCase() as keyof typeof unitSeconds] // the expression lets no other through
     }
   }
   return { limits, seconds }

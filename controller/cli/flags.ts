@@ -25,6 +25,20 @@ export const withLocalGlobals = (command: Command, timeoutName = 'timeout'): Com
     .option('--data <folder>', 'the data folder of the device (SKEIN_DATA, default ./.skein, or else /var/lib/skein)')
     .option(`--${timeoutName} <seconds>`, 'how long to try to reach the device (default 10)', secondsFlag)
 
+/** Those of a verb that submits one task: `run` and `agent`. Their --timeout is the work's. */
+export const withTaskFlags = (command: Command): Command =>
+  withGlobals(command, 'connect-timeout')
+    .option('--device <name>', 'on this device')
+    .option('--selector <selector>', 'on a device that matches, as in role=builder,region in (eu,us)')
+    .option('--timeout <seconds>', 'how long the work may take', secondsFlag)
+    .option('--env <name=value>', 'set a variable (repeatable)', pairFlag)
+    .option('--cwd <folder>', 'work in this folder')
+    .option('--detach', 'print the id of the task and leave')
+    .option('--priority <priority>', 'critical, high, medium or low')
+    .option('--retries <count>', 'try again so often if it fails', wholeFlag)
+    .option('--name <name>', 'a name for it, kept as metadata.name')
+    .option('--tag <tag>', 'a tag (repeatable)', severalFlag)
+
 /** The global flags of a verb: its own beat those that stand further left. */
 export const flagsOf = (command: Command): GlobalFlags => {
   const outer: GlobalFlags = command.parent ? flagsOf(command.parent) : {}
@@ -34,9 +48,9 @@ export const flagsOf = (command: Command): GlobalFlags => {
   return { ...outer, ...Object.fromEntries(own) }
 }
 
-/** Inside `run` and `exec` --timeout is the work's; the connection's goes by another name, or stands further left. */
-export const runFlagsOf = (command: Command): RunFlags => {
-  const { timeout: workTimeout, connectTimeout, ...own } = command.opts<RunFlags & { connectTimeout?: number }>()
+/** Inside `run`, `agent` and `exec` --timeout is the work's; the connection's goes by another name, or stands further left. */
+export const runFlagsOf = <F extends RunFlags = RunFlags>(command: Command): F => {
+  const { timeout: workTimeout, connectTimeout, ...own } = command.opts<F & { connectTimeout?: number }>()
   const outer: GlobalFlags = command.parent ? flagsOf(command.parent) : {}
   const timeout = connectTimeout ?? outer.timeout
   return {
@@ -44,7 +58,7 @@ export const runFlagsOf = (command: Command): RunFlags => {
     ...own,
     ...(timeout === undefined ? {} : { timeout }),
     ...(workTimeout === undefined ? {} : { workTimeout }),
-  }
+  } as F // its other fields are the verb's own options
 }
 
 export const secondsFlag = (text: string): number => {
@@ -54,10 +68,13 @@ export const secondsFlag = (text: string): number => {
   return value
 }
 
+/** How many seconds a unit of time has. */
+export const unitSeconds = { d: 86_400, h: 3600, min: 60, m: 60, s: 1 } as const
+
 /** A length of time with its unit, in seconds: `7d`, `12h`, `30min`, `90s`. */
 export const ageFlag = (text: string): number => {
   const [, count, unit = ''] = /^(\d{1,9})(d|h|min|m|s)$/.exec(text) ?? []
-  const seconds = { d: 86_400, h: 3600, min: 60, m: 60, s: 1 }[unit]
+  const seconds = unitSeconds[unit as keyof typeof unitSeconds] // the expression lets no other through
   if (count === undefined || seconds === undefined) throw new InvalidArgumentError('It must be like 7d, 12h, 30min or 90s.')
   return Number(count) * seconds
 }

@@ -2,15 +2,13 @@ import type { Command } from 'commander'
 import type { Act, Verb } from './act.ts'
 import type { AgentFlags } from './agent.ts'
 import type { ApprovalFlags } from './approval.ts'
-import { flagsOf, limitFlag, pairFlag, secondsFlag, severalFlag, wholeFlag, withGlobals } from './flags.ts'
+import { flagsOf, limitFlag, runFlagsOf, secondsFlag, severalFlag, wholeFlag, withGlobals, withTaskFlags } from './flags.ts'
 import type { Io } from './io.ts'
 
 /** The verbs about agents: to ask one, and to answer what it asks. */
 export const addAgentVerbs = (program: Command, io: Io, act: Act, verb: Verb): void => {
-  withGlobals(program.command('agent').description('ask an agent on a device, and follow what it does'))
+  withTaskFlags(program.command('agent').description('ask an agent on a device, and follow what it does'))
     .argument('<prompt>', 'what it is to do, in your words')
-    .option('--device <name>', 'on this device')
-    .option('--selector <selector>', 'on a device that matches; it has the agent in any case')
     .option('--agent <name>', 'goose, if nothing is said, or another one that the device has')
     .option('--provider <name>', 'who has the model, as in openai')
     .option('--model <name>', 'which one, as in gpt-4o')
@@ -24,15 +22,8 @@ export const addAgentVerbs = (program: Command, io: Io, act: Act, verb: Verb): v
     .option('--secret <name>', 'a secret that the device holds, as a variable (repeatable)', severalFlag)
     .option('--keep-session', 'let a later run go on with the conversation')
     .option('--session <run>', 'go on with the conversation of an earlier run on that device')
-    .option('--env <name=value>', 'set a variable (repeatable)', pairFlag)
-    .option('--cwd <folder>', 'work in this folder')
-    .option('--detach', 'print the id of the task and leave')
-    .option('--priority <priority>', 'critical, high, medium or low')
-    .option('--retries <count>', 'try again so often if it fails', wholeFlag)
-    .option('--name <name>', 'a name for it, kept as metadata.name')
-    .option('--tag <tag>', 'a tag (repeatable)', severalFlag)
     .action((prompt: string, _options, command: Command) =>
-      act(import('./agent.ts').then((one) => one.askAgent(io, { ...command.opts<AgentFlags>(), ...flagsOf(command) }, prompt))),
+      act(import('./agent.ts').then((one) => one.askAgent(io, runFlagsOf<AgentFlags>(command), prompt))),
     )
 
   verb(program, 'usage', 'show what agents have used, by device and model')

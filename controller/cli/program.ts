@@ -4,7 +4,7 @@ import type { InputOf } from '../../schemas/operations.ts'
 import type { Act } from './act.ts'
 import type { BackupFlags, RestoreFlags } from './backup.ts'
 import type { BrokerConfigFlags } from './broker-config/broker-config.ts'
-import { ageFlag, flagsOf, limitFlag, pairFlag, runFlagsOf, secondsFlag, severalFlag, wholeFlag, withGlobals } from './flags.ts'
+import { ageFlag, flagsOf, limitFlag, runFlagsOf, severalFlag, wholeFlag, withGlobals, withTaskFlags } from './flags.ts'
 import type { GlobalFlags, Io } from './io.ts'
 import { type LogPart, withLogPart } from './log-part.ts'
 import { addAgentVerbs } from './program-agent.ts'
@@ -44,18 +44,8 @@ export const programOf = (io: Io, act: Act): Command => {
     .addHelpText('after', partsHelp)
   const verb = (parent: Command, usage: string, about: string): Command => withGlobals(parent.command(usage).description(about))
 
-  withGlobals(program.command('run').description('run a command on a device and follow its output'), 'connect-timeout')
+  withTaskFlags(program.command('run').description('run a command on a device and follow its output'))
     .argument('<command...>', 'a program with its arguments after --, or one word as a line for sh -c')
-    .option('--device <name>', 'on this device')
-    .option('--selector <selector>', 'on a device that matches, as in role=builder,region in (eu,us)')
-    .option('--timeout <seconds>', 'how long the work may take', secondsFlag)
-    .option('--env <name=value>', 'set a variable (repeatable)', pairFlag)
-    .option('--cwd <folder>', 'run in this folder')
-    .option('--detach', 'print the id of the task and leave')
-    .option('--priority <priority>', 'critical, high, medium or low')
-    .option('--retries <count>', 'try again so often if it fails', wholeFlag)
-    .option('--name <name>', 'a name for it, kept as metadata.name')
-    .option('--tag <tag>', 'a tag (repeatable)', severalFlag)
     .passThroughOptions()
     .action((words: string[], _options, command: Command) =>
       act(import('./run.ts').then(({ run }) => run(io, runFlagsOf(command), words))),

@@ -24,11 +24,15 @@ export interface RunFlags extends GlobalFlags {
 }
 
 /** What `run` submits: one word is a line for the shell, several are a program with its arguments. */
-export const taskOfRun = (words: readonly string[], flags: RunFlags, key: string): Record<string, unknown> => ({
+export const taskOfRun = (words: readonly string[], flags: RunFlags, key: string): Record<string, unknown> =>
+  taskWith({ command: words.length === 1 ? words[0] : [...words] }, flags, key)
+
+/** A task for this work, with all that the flags say about it. */
+export const taskWith = (work: object, flags: RunFlags, key: string) => ({
   idempotency_key: key,
   source: 'cli',
   payload: {
-    command: words.length === 1 ? words[0] : [...words],
+    ...work,
     ...(flags.env ? { env: flags.env } : {}),
     ...(flags.cwd === undefined ? {} : { cwd: flags.cwd }),
     ...(flags.within === undefined ? {} : { within: flags.within }),

@@ -5,7 +5,10 @@ import type { Target } from '../../schemas/task.ts'
  * A lane is what waits for the same devices: `*` any device, `=name` one device, `?selector` those that match. The queue is
  * read lane by lane, so that work for a device that is away or busy is never in the way of other work.
  */
-export type Lane = { kind: 'any' } | { kind: 'device'; device: string } | { kind: 'selector'; requirements: Requirement[] }
+export type Lane =
+  | { kind: 'any' }
+  | { kind: 'device'; device: string }
+  | { kind: 'selector'; text: string; requirements: Requirement[] }
 
 export const laneOf = (target: Target): string => {
   if (target.device !== undefined) return deviceLane(target.device)
@@ -20,7 +23,9 @@ export const readLane = (lane: string): Lane => {
   if (lane.startsWith('?')) {
     const selector = parseSelector(lane.slice(1))
     // It was checked when the task came in; should the grammar ever narrow, it matches nothing.
-    return selector.ok ? { kind: 'selector', requirements: selector.requirements } : { kind: 'device', device: '' }
+    return selector.ok
+      ? { kind: 'selector', text: lane.slice(1), requirements: selector.requirements }
+      : { kind: 'device', device: '' }
   }
   return { kind: 'any' }
 }

@@ -21,7 +21,9 @@ export const whyWaiting = (lane: Lane, dueAt: number | null, devices: Iterable<C
   }
   if (lane.kind === 'device' && inLane.length === 0) return `no device named "${lane.device}" has joined`
   if (known === 0) return 'no device has joined yet'
-  if (inLane.length === 0) return `no device matches the selector (${known} known)`
+  // For an agent it says more than whoever asked has said.
+  if (inLane.length === 0)
+    return `no device matches the selector${lane.kind === 'selector' ? ` ${lane.text}` : ''} (${known} known)`
   const ready = inLane.filter((device) => device.isReady && !device.drained)
   if (ready.length === 0) {
     const drained = inLane.filter((device) => device.drained).length

@@ -54,6 +54,11 @@ test('what the flags say is a task that is accepted', () => {
   })
 })
 
+test('a timeout is the work’s, and beats that of the budget', () => {
+  const task = taskOfAgent({ workTimeout: 60, budget: '5m' }, 'x', 'k')
+  expect(readTask(task)).toMatchObject({ ok: true, task: { options: { timeout_seconds: 60 } } })
+})
+
 test.each(['files', '=npx', 'files='])('a server of tools that is %j is refused', (mcp) =>
   expect(() => taskOfAgent({ mcp: [mcp] }, 'x', 'k')).toThrow('--mcp'),
 )

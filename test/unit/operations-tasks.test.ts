@@ -169,7 +169,7 @@ describe('task.get', () => {
     const reason = async (id: string) => (await get(desk, id))['reason']
     expect(await reason(await desk.submit())).toBe('no device has joined yet')
     await desk.hello('d1', { capacity: 0 })
-    expect(await reason(await desk.submit({ target: { selector: 'gpu' } }))).toBe('no device matches the selector (1 known)')
+    expect(await reason(await desk.submit({ target: { selector: 'gpu' } }))).toBe('no device matches the selector gpu (1 known)')
     expect(await reason(await desk.submit({ target: { device: 'd7' } }))).toBe('no device named "d7" has joined')
     expect(await reason(await desk.submit({ target: { device: 'd1' } }))).toBe('busy: d1')
   })

@@ -104,7 +104,7 @@ describe('whyWaiting()', () => {
       'takes nothing new: d1 (disk_full: only 3 KiB are free)',
     ],
     ['*', [], 'no device has joined yet'],
-    ['?os=plan9', [device('d1'), device('d2')], 'no device matches the selector (2 known)'],
+    ['?os=plan9', [device('d1'), device('d2')], 'no device matches the selector os=plan9 (2 known)'],
     ['*', [device('d1', { drained: true })], 'drained: d1'],
     ['*', [device('d1', { isReady: false }), device('d2', { isReady: false })], 'not connected: d1, d2'],
     ['*', [device('d1', { isReady: false }), device('d2', { drained: true })], 'not connected: d1'],
