@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // A model server for those who have none: it speaks as much of OpenAI's API as an agent needs, and answers from a script. No key, no bill.
 //
-//   node stand-in-model.mjs [--port 11435] [--script script.json]
+//   node stand-in-model.mjs [--port 11435] [--script script.json] [--record asked.jsonl]
 //
 // A script is an object of named conversations, each a list of answers. Which conversation it is says a word in brackets in the prompt, as in
 // "[disk] Why is it full?"; without one it is `default`. Which answer is given is told by how often the model has spoken before in the conversation, and the
@@ -11,12 +11,14 @@
 //   { "hang": true }                                   takes the question and never answers
 //   { "status": 429, "body": { … } }                   an error of HTTP
 //   { "garbage": true }, { "half": "text" }            no JSON at all; a stream that breaks off
-// and may have "usage": { "prompt_tokens": 12, "completion_tokens": 34 }.
-import { readFileSync } from 'node:fs'
+// and may have "usage": { "prompt_tokens": 12, "completion_tokens": 34 }. What was asked is appended to the file of --record, a line for each question.
+import { appendFileSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { parseArgs } from 'node:util'
 
-const { values } = parseArgs({ options: { port: { type: 'string', default: '11435' }, script: { type: 'string' } } })
+const { values } = parseArgs({
+  options: { port: { type: 'string', default: '11435' }, script: { type: 'string' }, record: { type: 'string' } },
+})
 const usual = {
   default: [
     { tool: 'shell', arguments: { command: 'uname -a; df -h / | tail -1' } },
@@ -140,8 +142,7 @@ const server = createServer((request, response) => {
       response.writeHead(400, { 'content-type': 'application/json' })
       return response.end('{"error":{"message":"no JSON","type":"invalid_request_error"}}')
     }
-    if (process.env.STAND_IN_SHOW)
-      console.error(JSON.stringify({ messages: question.messages?.length, tools: question.tools?.length }))
+    if (values.record) appendFileSync(values.record, `${JSON.stringify(question)}\n`)
     reply(question, response).catch(() => response.destroy())
   })
 })

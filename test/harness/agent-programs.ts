@@ -1,5 +1,5 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { findProgram } from './program.ts'
@@ -29,11 +29,12 @@ export const findAgentPrograms = (): { path: string; server: string } | undefine
 /** The model server of the examples, with a script of a test or its own. */
 export const startModel = async (folder?: string, script?: Readonly<Record<string, readonly unknown[]>>) => {
   const file = folder === undefined ? undefined : join(folder, 'script.json')
+  const record = join(folder ?? '', 'asked.jsonl')
   if (file !== undefined) writeFileSync(file, JSON.stringify(script))
   const program = join(root, 'examples', 'agents', 'stand-in-model.mjs')
   const child: ChildProcess = spawn(
     process.execPath,
-    [program, '--port', '0', ...(file === undefined ? [] : ['--script', file])],
+    [program, '--port', '0', ...(file === undefined ? [] : ['--script', file, '--record', record])],
     {
       stdio: ['ignore', 'pipe', 'inherit'],
     },
@@ -46,6 +47,8 @@ export const startModel = async (folder?: string, script?: Readonly<Record<strin
     url,
     /** What an agent needs to reach it. */
     env: { OPENAI_HOST: url, OPENAI_API_KEY: 'no-key-is-needed' },
+    /** What agents have asked it, each question as it came. */
+    asked: (): string[] => (existsSync(record) ? readFileSync(record, 'utf8').trim().split('\n') : []),
     close: (): void => void child.kill(),
   }
 }

@@ -8,10 +8,8 @@ import { clockOf, createTime } from '../simulation/sim-clock.ts'
 interface Heard {
   id?: number
   method?: string
-  // biome-ignore lint/suspicious/noExplicitAny: the parameters of every method
-  params?: any
-  // biome-ignore lint/suspicious/noExplicitAny: what a request of ours is answered with
-  result?: any
+  params: { sessionId?: string; prompt: { type: string; text: string }[] }
+  result?: unknown
 }
 
 let time: ReturnType<typeof createTime>
@@ -63,12 +61,21 @@ const toPrompt = async (capabilities: object = {}): Promise<Heard> => {
   await reply('session/new', { sessionId: 's1' })
   return asked('session/prompt')
 }
+/** An agent that can be told something at once has been. */
+const toSteering = async (): Promise<Heard> => {
+  begin({ steer: '_steer' })
+  await toPrompt()
+  update({ sessionUpdate: 'session_info_update', _meta: { goose: { activeRunId: 'run_1' } } })
+  await eventually('it is known', () => seen.some(({ kind }) => kind === 'active'))
+  conversation.say('now')
+  return asked('_steer')
+}
 
 describe('startConversation()', () => {
   test('tells the system text before the prompt, and ends as the agent says', async () => {
     begin()
     const prompt = await toPrompt()
-    expect(prompt.params.prompt.map((one: { text: string }) => one.text)).toEqual(['be brief', 'look around'])
+    expect(prompt.params.prompt.map((one) => one.text)).toEqual(['be brief', 'look around'])
     conversation.receive(Buffer.from('no JSON\n{"some":"thing"}\n'))
     update({ sessionUpdate: 'agent_message_chunk', content: { type: 'text', text: 'Hi' } })
     await reply('session/prompt', { stopReason: 'end_turn', usage: { totalTokens: 20 } })
@@ -106,12 +113,7 @@ describe('startConversation()', () => {
   })
 
   test('and is told at once where it can; if the agent does not take it then, it is the next prompt', async () => {
-    begin({ steer: '_steer' })
-    await toPrompt()
-    update({ sessionUpdate: 'session_info_update', _meta: { goose: { activeRunId: 'run_1' } } })
-    await eventually('it is known', () => seen.some(({ kind }) => kind === 'active'))
-    conversation.say('now')
-    const steered = await asked('_steer')
+    const steered = await toSteering()
     expect(steered.params).toMatchObject({ expectedRunId: 'run_1', prompt: [{ text: 'now' }] })
     say({ id: steered.id, error: { code: -32_602, message: 'too late' } })
     await eventually('it was refused', async () => {
@@ -131,7 +133,7 @@ describe('startConversation()', () => {
     // What it repeats of then is no news.
     update({ sessionUpdate: 'agent_message_chunk', content: { type: 'text', text: 'long ago' } })
     say({ id: load.id, result: {} })
-    const texts = (await asked('session/prompt')).params.prompt.map((one: { text: string }) => one.text)
+    const texts = (await asked('session/prompt')).params.prompt.map((one) => one.text)
     expect([texts[0], texts.slice(1), seen]).toEqual([expect.stringContaining('interrupted'), ['be brief', 'look around'], []])
 
     heard = []
@@ -139,7 +141,7 @@ describe('startConversation()', () => {
     await reply('initialize', { protocolVersion: 1, agentCapabilities: { loadSession: true }, authMethods: [] })
     say({ id: (await asked('session/load')).id, error: { code: -32_603, message: 'gone' } })
     await reply('session/new', { sessionId: 's2' })
-    const fresh = (await asked('session/prompt')).params.prompt.map((one: { text: string }) => one.text)
+    const fresh = (await asked('session/prompt')).params.prompt.map((one) => one.text)
     expect(fresh).toEqual(['be brief', 'look around'])
   })
 
@@ -162,12 +164,7 @@ describe('startConversation()', () => {
   })
 
   test('what is not taken at once is not lost when the answer comes before that is known', async () => {
-    begin({ steer: '_steer' })
-    await toPrompt()
-    update({ sessionUpdate: 'session_info_update', _meta: { goose: { activeRunId: 'run_1' } } })
-    await eventually('it is known', () => seen.some(({ kind }) => kind === 'active'))
-    conversation.say('now')
-    const steered = await asked('_steer')
+    const steered = await toSteering()
     await reply('session/prompt', { stopReason: 'end_turn' })
     say({ id: steered.id, error: { code: -32_602, message: 'too late' } })
     expect((await asked('session/prompt', 1)).params.prompt).toEqual([{ type: 'text', text: 'now' }])
