@@ -99,6 +99,7 @@ export const agentStops = [
   'budget_cost',
   'repeats',
   'silence',
+  'timed_out',
   'refused',
   'model_error',
   'no_answer',

@@ -71,12 +71,16 @@ export const secondsFlag = (text: string): number => {
 /** How many seconds a unit of time has. */
 export const unitSeconds = { d: 86_400, h: 3600, min: 60, m: 60, s: 1 } as const
 
-/** A length of time with its unit, in seconds: `7d`, `12h`, `30min`, `90s`. */
+/** The seconds of a length of time with its unit: `7d`, `12h`, `30min`, `90s`; undefined for any other text. */
+export const secondsOfAge = (text: string): number | undefined => {
+  const [, count, unit] = /^(\d{1,9})(d|h|min|m|s)$/.exec(text) ?? []
+  return count === undefined ? undefined : Number(count) * unitSeconds[unit as keyof typeof unitSeconds] // the expression lets no other through
+}
+
 export const ageFlag = (text: string): number => {
-  const [, count, unit = ''] = /^(\d{1,9})(d|h|min|m|s)$/.exec(text) ?? []
-  const seconds = unitSeconds[unit as keyof typeof unitSeconds] // the expression lets no other through
-  if (count === undefined || seconds === undefined) throw new InvalidArgumentError('It must be like 7d, 12h, 30min or 90s.')
-  return Number(count) * seconds
+  const seconds = secondsOfAge(text)
+  if (seconds === undefined) throw new InvalidArgumentError('It must be like 7d, 12h, 30min or 90s.')
+  return seconds
 }
 
 export const wholeFlag = (text: string): number => {

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { CliFailure, exitCodes } from './exit.ts'
-import { wholeFlag } from './flags.ts'
+import { secondsOfAge, wholeFlag } from './flags.ts'
 
 /** What part of a log is shown. Without any of it that is for each verb to say. */
 export interface LogPart {
@@ -29,9 +29,8 @@ export const spanOf = ({ before, since, until }: LogPart, now: number): Pick<Log
 
 /** An instant, or how long ago: `10m`. */
 const instantFlag = (name: string, text: string, now: number): string => {
-  const [, count, unit = ''] = /^(\d{1,9})(d|h|min|m|s)$/.exec(text) ?? []
-  const seconds = { d: 86_400, h: 3600, min: 60, m: 60, s: 1 }[unit]
-  const at = count !== undefined && seconds !== undefined ? now - Number(count) * seconds * 1000 : Date.parse(text)
+  const seconds = secondsOfAge(text)
+  const at = seconds === undefined ? Date.parse(text) : now - seconds * 1000
   if (Number.isNaN(at))
     throw new CliFailure(exitCodes.usage, 'invalid', `--${name}: "${text}" is no time; it is like 2030-01-31T12:00:00Z, or 10m`)
   return new Date(at).toISOString()

@@ -55,16 +55,20 @@ export const sayToTask = (io: Io, flags: GlobalFlags, taskId: string, words: rea
     return exitCodes.done
   })
 
-/** `task events`: what the agent of a task has done, an event to a line. */
+/** `task events`: what the agent of a task has done, an event to a line; with `--json` as one list. */
 export const showEvents = (io: Io, flags: GlobalFlags & { run?: string; after?: number }, taskId: string): Promise<number> =>
   withClient(io, flags, async (client) => {
     const about = { task_id: taskId, ...(flags.run === undefined ? {} : { run: flags.run }) }
+    const all: unknown[] = []
     for (let after = flags.after ?? 0; ; ) {
       const page = await askFor(client, 'task.events', { ...about, after, limit: 1000 })
-      for (const event of page.events) io.out(`${JSON.stringify(event)}\n`)
-      if (page.events.length === 0 || page.next <= after) return exitCodes.done
+      if (flags.json) all.push(...page.events)
+      else for (const event of page.events) io.out(`${JSON.stringify(event)}\n`)
+      if (page.events.length === 0 || page.next <= after) break
       after = page.next
     }
+    if (flags.json) printJson(io, all)
+    return exitCodes.done
   })
 
 /** `task retry`: a new task with the work of one that has ended. */

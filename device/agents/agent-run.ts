@@ -300,7 +300,7 @@ export const startAgentRun = (deps: AgentRunDeps): RunHandle => {
     ...handle,
     stop: (graceMs) => end('stopped', 'it was stopped', graceMs),
     cutOff: (graceMs) => {
-      decide('stopped', 'it was stopped')
+      decide('timed_out', 'its time was over')
       permissions.withdraw()
       conversation?.cancel()
       handle.stop(Math.min(graceMs, killMs))

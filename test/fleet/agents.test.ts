@@ -114,6 +114,14 @@ describe.skipIf(programs === undefined)('agents: real Goose and a scripted model
     const { o } = await fleet.output(task.task_id)
     expect(o.toString()).toContain('hello\n')
     expect(o.toString()).toMatch(/All is well\.\n$/)
+    const lines = await fleet.cli(['task', 'events', task.task_id])
+    expect(
+      lines.stdout
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line)),
+    ).toEqual(events)
+    expect(JSON.parse((await fleet.cli(['task', 'events', '--json', task.task_id])).stdout)).toEqual(events)
     expect(linesOf(witness())).toEqual(['run'])
     expect(readdirSync(fleet.paths.device('local').agents), 'its folder goes with it').toEqual([])
     expect(processesOf(task)).toEqual([])
@@ -125,6 +133,7 @@ describe.skipIf(programs === undefined)('agents: real Goose and a scripted model
     client.on('message', (topic, payload) => seen.push([topic, JSON.parse(payload.toString()).records[0][2]]))
     await client.subscribeAsync('skein/v1/default/device/local/agent/+')
     const id = await ask('[long] go')
+    const followed = fleet.cli(['task', 'logs', '-f', id])
     await eventually('a first event', () => seen.length > 2)
     expect((await fleet.task(id)).state).toBe('active')
     const { body } = await fleet.answered('GET', `/tasks/${id}/events`)
@@ -132,6 +141,10 @@ describe.skipIf(programs === undefined)('agents: real Goose and a scripted model
     expect(seen[0]).toEqual([`skein/v1/default/device/local/agent/${id}-1`, 'a'])
     expect(await fleet.ended(id)).toMatchObject({ state: 'succeeded' })
     await client.endAsync(true)
+    // The same to read: what tools and model say, and beside it what is done.
+    const { stdout, stderr } = await followed
+    expect(stdout).toMatch(/^line 1\n.*line 6\n.*the tool is over\n$/s)
+    expect(stderr).toMatch(/skein: shell · for i in.*skein: completed: 2 turns, 40 tokens/s)
   })
 
   test('w24: its device beats while it works', async () => {
@@ -278,7 +291,7 @@ describe.skipIf(programs === undefined)('agents: real Goose and a scripted model
 
     test('a timeout ends one that hangs at that time, with nothing left', async () => {
       const task = await answerTo('[hang] x', {}, { options: { timeout_seconds: 2 } })
-      expect(task.state).toBe('timed_out')
+      expect([task.state, agentOf(task)['stop_reason']]).toEqual(['timed_out', 'timed_out'])
       const run = task.runs[0]
       const lasted = Date.parse(run?.ended_at ?? '') - Date.parse(run?.started_at ?? '')
       expect(Math.round(lasted / 1000)).toBe(2)
