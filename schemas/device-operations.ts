@@ -1,9 +1,14 @@
 import { z } from 'zod'
 import { Device, deviceStates } from './device.ts'
-import { DeviceName, RunId } from './ids.ts'
+import { DeviceName, Instant, RunId } from './ids.ts'
 import { Jws } from './keys.ts'
 import { LabelKey, LabelValue } from './labels.ts'
-import { many, type Operation, page, yesOrNo } from './operation.ts'
+import { limit, many, type Operation, page, yesOrNo } from './operation.ts'
+
+const Series = z.array(z.number().nullable())
+/** One name or several: a list, or text with commas between them. */
+const names = (most: number) =>
+  z.preprocess((value) => (typeof value === 'string' ? value.split(',') : value), z.array(DeviceName).min(1).max(most))
 
 /** What can be asked about devices, and by them. */
 export const deviceOperations = {
@@ -20,6 +25,34 @@ export const deviceOperations = {
     http: { method: 'get', path: '/devices/{device}', status: 200 },
     input: z.strictObject({ device: DeviceName }),
     output: Device,
+  },
+  'device.metrics': {
+    summary: 'How busy devices have been: processor, memory, disk and temperature over time',
+    role: 'viewer',
+    http: { method: 'get', path: '/device-metrics', status: 200 },
+    input: z.strictObject({
+      devices: names(100),
+      /** Without it, the last hour. */
+      since: Instant.optional(),
+      until: Instant.optional(),
+      /** How many points at most. A step is a number of whole minutes. */
+      points: limit(500, 60),
+    }),
+    output: z.looseObject({
+      /** The instant of the first point; the others follow each `step_seconds`. */
+      from: Instant,
+      step_seconds: z.number().int(),
+      /** Means over each step, null where nothing was heard. Devices that are not known are left out. */
+      devices: z.array(
+        z.looseObject({
+          device: DeviceName,
+          cpu_percent: Series,
+          memory_percent: Series,
+          disk_percent: Series,
+          temperature_celsius: Series,
+        }),
+      ),
+    }),
   },
   'device.drain': {
     summary: 'Give a device no more work; what it runs goes on',

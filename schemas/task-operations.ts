@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { deviceStates } from './device.ts'
 import { DeviceName, Instant, RunId, Subject, TaskId } from './ids.ts'
 import { LogRecords } from './log.ts'
 import { limit, many, number, type Operation, page } from './operation.ts'
@@ -15,6 +16,48 @@ export const taskOperations = {
     http: { method: 'post', path: '/tasks', status: 201 },
     input: z.looseObject({}),
     output: Task,
+  },
+  'task.preview': {
+    summary: 'Check a task and say which devices would take it, and why the others would not; nothing is submitted',
+    role: 'operator',
+    http: { method: 'post', path: '/tasks/preview', status: 200 },
+    input: z.looseObject({}),
+    output: z.looseObject({
+      /** What would become of it now, in one line. */
+      says: z.string(),
+      /** Whether `task.submit` would take it. */
+      acceptable: z.boolean(),
+      matching_count: z.number().int(),
+      /** At most 200 are named, those that could take it at once first. */
+      matching: z.array(
+        z.looseObject({
+          device: DeviceName,
+          state: z.enum(deviceStates),
+          free: z.number().int(),
+          /** Why it does not take it at once; null if it could. */
+          waits: z.string().nullable(),
+        }),
+      ),
+      other_count: z.number().int(),
+      /** At most 200 are named, each with the part of the target that it does not meet. */
+      others: z.array(z.looseObject({ device: DeviceName, why: z.string() })),
+    }),
+  },
+  'task.throughput': {
+    summary: 'How many tasks were submitted, and how they ended, minute by minute',
+    role: 'viewer',
+    http: { method: 'get', path: '/throughput', status: 200 },
+    input: z.strictObject({ minutes: number(z.number().int().min(1).max(1440)).default(60) }),
+    /** One number for each minute, the last of them under way. */
+    output: z.looseObject({
+      from: Instant,
+      step_seconds: z.number().int(),
+      submitted: z.array(z.number().int()),
+      succeeded: z.array(z.number().int()),
+      /** Failed, timed out, lost, rejected, expired. */
+      failed: z.array(z.number().int()),
+      cancelled: z.array(z.number().int()),
+    }),
   },
   'task.list': {
     summary: 'List tasks, newest first',

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { DeviceName, Subject } from './ids.ts'
+import { DeviceName, Instant, Subject } from './ids.ts'
 import { keyUses, PublicJwk } from './keys.ts'
 import { number, type Operation, page, yesOrNo } from './operation.ts'
 import { ListedToken } from './token.ts'
@@ -41,6 +41,13 @@ export const trustOperations = {
       seal_to: PublicJwk.optional(),
     }),
     output: ListedToken.extend({ token: z.string().optional(), sealed: z.string().optional() }),
+  },
+  'token.self': {
+    summary: 'Say whose token this is, what its role is, and until when it holds',
+    role: 'viewer',
+    http: { method: 'get', path: '/whoami', status: 200 },
+    input: z.strictObject({}),
+    output: z.looseObject({ subject: Subject, role: z.string(), fleet: z.string(), expires_at: Instant, version: z.string() }),
   },
   'token.list': {
     summary: 'List tokens, newest first: who has which role until when',

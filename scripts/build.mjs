@@ -1,10 +1,12 @@
 // Builds every program into dist/: one bundle each, so that start-up reads one file, and its code as V8 compiles it, so that start-up
 // does not even compile. CommonJS, because only that can be run from compiled code.
 import { spawn } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { brotliCompressSync, gzipSync } from 'node:zlib'
 import { build } from 'esbuild'
+import { build as buildPages } from 'vite'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const out = join(root, 'dist')
@@ -92,7 +94,41 @@ const compile = (program) =>
     child.once('exit', (code) => (code === 0 ? resolve() : reject(new Error(`${program} --help ended with ${code}`))))
   })
 
+/** What the browser runs: built beside its place, each file compressed once, and moved there whole. */
+const buildWeb = async () => {
+  const draft = join(out, `web.${process.pid}`)
+  await buildPages({
+    root: join(root, 'dashboard', 'web'),
+    configFile: false,
+    logLevel: 'warn',
+    base: '/',
+    build: {
+      outDir: draft,
+      emptyOutDir: true,
+      target: 'es2022',
+      // Everything is a file of its own: the policy of the pages allows nothing inline.
+      assetsInlineLimit: 0,
+      modulePreload: { polyfill: false },
+      reportCompressedSize: false,
+    },
+    oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
+  })
+  for (const name of readdirSync(draft, { recursive: true })) {
+    const file = join(draft, String(name))
+    if (!/\.(html|js|css|svg)$/.test(file)) continue
+    const bytes = readFileSync(file)
+    writeFileSync(`${file}.gz`, gzipSync(bytes, { level: 9 }))
+    writeFileSync(`${file}.br`, brotliCompressSync(bytes))
+  }
+  const place = join(out, 'web')
+  const old = `${place}.old.${process.pid}`
+  if (existsSync(place)) renameSync(place, old)
+  renameSync(draft, place)
+  rmSync(old, { recursive: true, force: true })
+}
+
 mkdirSync(out, { recursive: true })
+await buildWeb()
 put(join(out, 'package.json'), '{ "type": "commonjs" }\n')
 // What was compiled of the last build does not fit any more: V8 would refuse it.
 for (const program of Object.keys(programs)) rmSync(join(out, `${program}.bundle.js.cache`), { force: true })
