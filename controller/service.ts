@@ -13,7 +13,7 @@ import { pathsIn } from '../base/paths.ts'
 import { version } from '../base/version.ts'
 import { bearerOf } from './bearer.ts'
 import { startController } from './controller.ts'
-import { startHttpDoor } from './doors/http.ts'
+import { type HttpDoorDeps, startHttpDoor } from './doors/http.ts'
 import { type HostFacts, hostFactsOf } from './host-facts.ts'
 import type { CommandKeyFiles } from './identity/command-keys.ts'
 import { registerLocalTokens } from './identity/local-tokens.ts'
@@ -34,6 +34,8 @@ export interface ControllerServiceOptions {
   http: HttpListen
   heartbeatSeconds: number
   metricsOpen: boolean
+  /** What stands in front of its HTTP door. */
+  front?: HttpDoorDeps['front']
   retention: RetentionPolicy
   /** What the process has to tell beside the controller: in the hub, the broker. */
   moreMetrics?: () => Family[]
@@ -122,6 +124,7 @@ export const startControllerService = async (options: ControllerServiceOptions):
             ...processFamilies(options.part, version, delay.report()),
           ]),
         metricsOpen: options.metricsOpen,
+        front: options.front,
         isReady: () => ({ ready: controller.isReady(), checks: { store: store.db.open, bus: bus.isConnected() } }),
         log,
         version,
