@@ -209,6 +209,9 @@ export const programOf = (io: Io, act: Act): Command => {
   verb(program, 'status', 'show the fleet in a few lines').action((_options, command: Command) =>
     act(import('./status.ts').then((one) => one.showStatus(io, flagsOf(command)))),
   )
+  verb(program, 'whoami', 'show whose token is at hand, what its role is, and until when it holds').action(
+    (_options, command: Command) => act(import('./whoami.ts').then((one) => one.whoAmI(io, flagsOf(command)))),
+  )
   program
     .command('completion')
     .description('print a completion script for bash, zsh or fish')
