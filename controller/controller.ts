@@ -29,6 +29,7 @@ import type { TokenKeyFiles } from './identity/token-keys.ts'
 import { createIntake } from './intake.ts'
 import { createMetrics } from './metrics.ts'
 import { createOperations } from './operations.ts'
+import { previewing } from './previewing.ts'
 import { type Reading, readingHere } from './reading/reading.ts'
 import { createReporting } from './reporting.ts'
 import { createRestored } from './restored.ts'
@@ -217,6 +218,7 @@ export const startController = async (deps: ControllerDeps): Promise<Controller>
     more: {
       ...trust.handlers,
       ...approvals.handlers,
+      ...previewing({ views }),
       ...agentOperations({ store, reading, asking, effects, commits, clock, chance }),
       ...workloadOperations({ fleet, views, asking, effects, commits, clock, chance }),
     },

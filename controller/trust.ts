@@ -87,7 +87,19 @@ export const createTrust = (deps: TrustDeps) => {
 
   return {
     handlers: {
-      ...tokenOperations({ store, fleet, giveUp: deps.giveUp, commits, effects, issuing, revocations, use, clock, chance }),
+      ...tokenOperations({
+        fleetName,
+        store,
+        fleet,
+        giveUp: deps.giveUp,
+        commits,
+        effects,
+        issuing,
+        revocations,
+        use,
+        clock,
+        chance,
+      }),
       ...deviceOperations({ ...deps, revocations }),
       ...keyOperations({
         ...{ keys, tokenKeys, holders, revocations, fleet, commits, effects, askForHello, later },
