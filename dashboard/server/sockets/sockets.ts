@@ -44,7 +44,7 @@ export const createSockets = (deps: SocketsDeps) => {
     maxPayload: 16 * 1024,
     perMessageDeflate: { threshold: 16 * 1024, serverNoContextTakeover: true, clientNoContextTakeover: true },
   })
-  const browsers = new Map<WebSocket, { browser: Browser; session: Session; isAlive: boolean }>()
+  const browsers = new Map<WebSocket, { browser: Browser; session: Session; isAlive: boolean; isWelcome: boolean }>()
 
   const everyLook = (use: (browser: Browser, look: Look) => void): void => {
     for (const { browser } of browsers.values()) for (const look of browser.looks.values()) use(browser, look)
@@ -103,7 +103,8 @@ export const createSockets = (deps: SocketsDeps) => {
 
   picture.onChange((change) => {
     const at = clock.now()
-    if (change.bar) for (const { browser } of browsers.values()) browser.say({ kind: 'bar', at, bar: change.bar })
+    const { bar } = change
+    if (bar) for (const { browser, isWelcome } of browsers.values()) if (isWelcome) browser.say({ kind: 'bar', at, bar })
     // Whoever looks at the same gets the same text: it is made once.
     const made = new Map<string, string | undefined>()
     const textFor = (view: View): string | undefined => {
@@ -197,13 +198,14 @@ export const createSockets = (deps: SocketsDeps) => {
     }
   }
 
-  const accept = async (socket: WebSocket, session: Session): Promise<void> => {
+  const accept = (socket: WebSocket, session: Session): void => {
     const browser = createBrowser(socket, clock)
-    const entry = { browser, session, isAlive: true }
+    const entry = { browser, session, isAlive: true, isWelcome: false }
     browsers.set(socket, entry)
     // What it says before there is something to show waits its turn.
     const ready = picture.wake()
     let last: Promise<void> = ready.then(() => {
+      entry.isWelcome = true
       browser.say({ kind: 'welcome', at: clock.now(), version: deps.version, fleet: deps.fleet })
       browser.say({ kind: 'bar', at: clock.now(), bar: picture.bar() })
     })
@@ -277,7 +279,7 @@ export const createSockets = (deps: SocketsDeps) => {
       const session = deps.tickets.take(url.searchParams.get('ticket') ?? '')
       if (!session || !sessions.holds(session)) return refuse(socket, 401)
       if (browsers.size >= mostBrowsers) return refuse(socket, 503)
-      server.handleUpgrade(request, socket, head, (accepted) => void accept(accepted, session))
+      server.handleUpgrade(request, socket, head, (accepted) => accept(accepted, session))
     },
     /** A session was signed out: its pages are told at once. */
     ended: (session: Session): void => {
