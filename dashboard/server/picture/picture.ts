@@ -95,10 +95,8 @@ export const createPicture = ({ fleet, bus, ask, clock, log }: PictureDeps) => {
     take: (output: OutputOf<N>) => void,
   ): Promise<boolean> => {
     const outcome = await ask(name, input)
-    const wasReached = isReached
-    isReached = outcome.ok || outcome.error.code !== 'unavailable'
     if (outcome.ok) take(outcome.output)
-    else if (isReached || wasReached) log.warn({ operation: name, error: outcome.error }, 'the controller could not be asked')
+    else if (isReached) log.warn({ operation: name, error: outcome.error }, 'the controller could not be asked')
     stir()
     return outcome.ok
   }
@@ -130,7 +128,7 @@ export const createPicture = ({ fleet, bus, ask, clock, log }: PictureDeps) => {
     stir()
   })
   const statusNow = createRefresh(clock, { gapMs: 1000, everyMs: 5000 }, async () => {
-    await asked('system.status', {}, (now) => {
+    isReached = await asked('system.status', {}, (now) => {
       status = now
     })
   })
