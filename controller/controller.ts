@@ -37,6 +37,7 @@ import { keepAll, type RetentionPolicy, startRetention } from './retention.ts'
 import type { Store } from './store/store.ts'
 import { startStoring } from './storing.ts'
 import { createTaskLog } from './task-log.ts'
+import { throughput } from './throughput.ts'
 import { createTrust } from './trust.ts'
 import { createViews } from './views.ts'
 import { createWatch } from './watch.ts'
@@ -219,6 +220,7 @@ export const startController = async (deps: ControllerDeps): Promise<Controller>
       ...trust.handlers,
       ...approvals.handlers,
       ...previewing({ views }),
+      ...throughput({ reading, clock }),
       ...agentOperations({ store, reading, asking, effects, commits, clock, chance }),
       ...workloadOperations({ fleet, views, asking, effects, commits, clock, chance }),
     },

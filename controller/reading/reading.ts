@@ -8,6 +8,8 @@ export const readers = {
   tasks: (store: Store, filter: TaskFilter, maxBytes: number): TaskRow[] => store.tasks.list(filter, maxBytes),
   /** How many tasks there are in each state, and how much waits. */
   overview: (store: Store) => ({ tasks: store.tasks.counts(), queue: store.queue.depth() }),
+  /** How many tasks were submitted and have ended, by the minute. */
+  throughput: (store: Store, from: number, minutes: number) => store.throughput.between(from, minutes),
   /** How many tasks ended before an instant and can be removed. */
   endedBefore: (store: Store, before: number): number => store.ended.count(before),
   /** When the task ended of which so many are younger. */

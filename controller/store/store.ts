@@ -13,6 +13,7 @@ import fourth from './migrations/004.sql'
 import fifth from './migrations/005.sql'
 import sixth from './migrations/006.sql'
 import seventh from './migrations/007.sql'
+import eighth from './migrations/008.sql'
 import logsFirst from './migrations/logs-001.sql'
 import logsBytes from './migrations/logs-002.sql'
 import logsRemoved from './migrations/logs-003.sql'
@@ -21,6 +22,7 @@ import { repair } from './repair.ts'
 import { createReportedTable } from './reported.ts'
 import { createRuns } from './runs.ts'
 import { createTasks } from './tasks.ts'
+import { createThroughput } from './throughput.ts'
 import { createTokens } from './tokens.ts'
 
 export const migrations = [
@@ -31,6 +33,7 @@ export const migrations = [
   { number: 5, sql: fifth },
   { number: 6, sql: sixth },
   { number: 7, sql: seventh },
+  { number: 8, sql: eighth },
 ]
 export const logMigrations = [
   { number: 1, sql: logsFirst },
@@ -60,6 +63,7 @@ export const storeOver = (db: Db, logDb: Db) => ({
   runs: createRuns(db),
   queue: createQueue(db),
   ended: createEnded(db),
+  throughput: createThroughput(db),
   devices: createDevices(db),
   reported: createReportedTable(db),
   tokens: createTokens(db),
