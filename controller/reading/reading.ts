@@ -1,3 +1,6 @@
+import type { Fresh } from '../metrics-history/history.ts'
+import { readSeries } from '../metrics-history/read.ts'
+import type { Window } from '../metrics-history/series.ts'
 import type { LogPage, LogWindow } from '../store/log-reader.ts'
 import type { Store } from '../store/store.ts'
 import type { TaskFilter, TaskRow } from '../store/tasks.ts'
@@ -16,6 +19,11 @@ export const readers = {
   endOf: (store: Store, keep: number): number | undefined => store.ended.endOf(keep),
   /** What agents have used. */
   agentUsage: (store: Store, since: number, until: number) => store.runs.usage(since, until),
+  /** How busy devices were, with what of it is not stored yet. */
+  deviceMetrics: (store: Store, devices: readonly string[], window: Window, fresh: Fresh) =>
+    readSeries(store.deviceMetrics, devices, window, fresh),
+  /** About what the metrics of devices take of the database of logs. */
+  metricsBytes: (store: Store): number => store.deviceMetrics.bytes(),
   /** A part of the log of a run. */
   log: (store: Store, run: string, window: LogWindow): LogPage => store.logs.read(run, window),
 } as const

@@ -1,6 +1,7 @@
 import { openSound } from '../../base/damage.ts'
 import { type Db, openDatabase } from '../../base/database.ts'
 import { createApprovals } from './approvals.ts'
+import { createDeviceMetrics } from './device-metrics.ts'
 import { createDevices } from './devices.ts'
 import { createEnded } from './ended.ts'
 import { createJoinings } from './joinings.ts'
@@ -17,6 +18,7 @@ import eighth from './migrations/008.sql'
 import logsFirst from './migrations/logs-001.sql'
 import logsBytes from './migrations/logs-002.sql'
 import logsRemoved from './migrations/logs-003.sql'
+import logsMetrics from './migrations/logs-004.sql'
 import { createQueue } from './queue.ts'
 import { repair } from './repair.ts'
 import { createReportedTable } from './reported.ts'
@@ -39,9 +41,10 @@ export const logMigrations = [
   { number: 1, sql: logsFirst },
   { number: 2, sql: logsBytes },
   { number: 3, sql: logsRemoved },
+  { number: 4, sql: logsMetrics },
 ]
 
-/** Opens the controller's two databases: what it decides by, and the logs. `:memory:` serves for simulations. */
+/** Opens the controller's two databases: what it decides by, and the logs with the metrics of devices. `:memory:` serves for simulations. */
 export const openStore = (file: string, logFile: string) => {
   const db = openDatabase(file, migrations)
   const logDb = openDatabase(logFile, logMigrations)
@@ -70,6 +73,7 @@ export const storeOver = (db: Db, logDb: Db) => ({
   joinings: createJoinings(db),
   approvals: createApprovals(db),
   logs: createLogs(logDb),
+  deviceMetrics: createDeviceMetrics(logDb),
   close: () => {
     logDb.close()
     db.close()
