@@ -265,6 +265,13 @@ export const settings = {
     schema: whole(1, 100_000_000),
     usual: () => 5000,
   },
+  keep_metrics_seconds: {
+    about: 'how long it is kept how busy devices were',
+    value: 'SECONDS',
+    parts: ['up', 'hub', 'controller'],
+    schema: whole(60, 4_000_000_000),
+    usual: () => 172_800,
+  },
   heartbeat_seconds: {
     about: 'how often devices say that they are there',
     value: 'SECONDS',

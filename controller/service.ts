@@ -37,6 +37,8 @@ export interface ControllerServiceOptions {
   /** What stands in front of its HTTP door. */
   front?: HttpDoorDeps['front']
   retention: RetentionPolicy
+  /** How long the metrics of devices are kept. */
+  keepMetricsMs: number
   /** What the process has to tell beside the controller: in the hub, the broker. */
   moreMetrics?: () => Family[]
   part: string
@@ -98,6 +100,7 @@ export const startControllerService = async (options: ControllerServiceOptions):
         host: hostFacts,
         damaged,
         retention: options.retention,
+        keepMetricsMs: options.keepMetricsMs,
         heartbeatMs: options.heartbeatSeconds * 1000,
         keys: options.commandKeys,
         tokenKeys,
