@@ -19,7 +19,7 @@ export const usualKeepMs = 48 * 3600 * 1000
 
 const lookEveryMs = 5000
 /** A slice of so many rows takes some milliseconds; then others have their turn. */
-const mostRows = 200
+const mostRows = 100
 const mostHours = 500
 const pauseMs = 10
 /** Of what cannot be stored, because the disk is full, so many hours are kept in memory. */
@@ -69,25 +69,25 @@ export const startMetricsHistory = ({ table, commits, clock, log, keepMs }: Metr
       for (const [device, minutes] of devices) table.put({ hour, device, minutes: merged(table.get(hour, device), minutes) })
   }
 
-  /** Takes some rows out of what is not saved, in the order in which they lie on the disk. */
-  const takeSlice = (): Unsaved => {
-    const slice: Unsaved = new Map()
-    let room = mostRows
+  /** All that is not saved, in slices, in the order in which they lie on the disk. */
+  const slices = function* (): Generator<Unsaved> {
     for (const hour of [...unsaved.keys()].sort((a, b) => a - b)) {
-      const devices = unsaved.get(hour) ?? new Map<string, Hour>()
-      const names = [...devices.keys()].sort().slice(0, room)
-      slice.set(hour, new Map(names.map((name) => [name, devices.get(name) ?? emptyHour()])))
-      for (const name of names) devices.delete(name)
-      if (devices.size === 0) unsaved.delete(hour)
-      room -= names.length
-      if (room <= 0) break
+      const names = [...(unsaved.get(hour)?.keys() ?? [])].sort()
+      for (let i = 0; i < names.length; i += mostRows) {
+        const slice: Unsaved = new Map()
+        for (const name of names.slice(i, i + mostRows)) {
+          const minutes = take(unsaved, hour, name)
+          // It may have been removed meanwhile.
+          if (minutes) entryOf(slice, hour, name).set(minutes)
+        }
+        yield slice
+      }
     }
-    return slice
   }
 
   const saveAll = async (): Promise<void> => {
-    while (unsaved.size > 0 && !closed.signal.aborted) {
-      const slice = takeSlice()
+    for (const slice of slices()) {
+      if (closed.signal.aborted) return putBack(slice)
       writing = slice
       try {
         await commits.run(() => store(slice), 'process')
@@ -211,6 +211,14 @@ const meansOf = ({ sums, counts }: Gathering): Sample =>
     const count = counts[i] ?? 0
     return count > 0 ? (sums[i] ?? 0) / count : null
   })
+
+const take = (rows: Unsaved, hour: number, device: string): Hour | undefined => {
+  const devices = rows.get(hour)
+  const minutes = devices?.get(device)
+  devices?.delete(device)
+  if (devices?.size === 0) rows.delete(hour)
+  return minutes
+}
 
 const entryOf = (rows: Unsaved, hour: number, device: string): Hour => {
   const devices = rows.get(hour) ?? new Map<string, Hour>()
