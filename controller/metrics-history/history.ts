@@ -21,6 +21,7 @@ const lookEveryMs = 5000
 /** A slice of so many rows takes some milliseconds; then others have their turn. */
 const mostRows = 100
 const mostHours = 500
+const mostSettled = 1000
 const pauseMs = 10
 /** Of what cannot be stored, because the disk is full, so many hours are kept in memory. */
 const mostUnsaved = 4
@@ -54,13 +55,21 @@ export const startMetricsHistory = ({ table, commits, clock, log, keepMs }: Metr
   const settle = (device: string, one: Gathering): void =>
     putMinute(entryOf(unsaved, hourOf(one.minute), device), one.minute, meansOf(one))
 
-  const settleUpTo = (isOver: (minute: number) => boolean): void => {
+  /** Ends the minutes under way but this one, at most so many of them. Says whether that was all. */
+  const settleBut = (minute: number | undefined, most: number): boolean => {
+    let room = most
     for (const [device, one] of gathering) {
-      if (!isOver(one.minute)) continue
+      if (one.minute === minute) continue
+      if (room-- <= 0) return false
       settle(device, one)
       gathering.delete(device)
     }
-    // The oldest go first.
+    return true
+  }
+
+  const settleAll = async (minute: number): Promise<void> => {
+    while (!settleBut(minute, mostSettled) && !closed.signal.aborted) await sleep(clock, pauseMs, closed.signal)
+    // Of what could not be stored the oldest goes first.
     for (const hour of [...unsaved.keys()].sort((a, b) => a - b).slice(0, -mostUnsaved)) unsaved.delete(hour)
   }
 
@@ -124,8 +133,8 @@ export const startMetricsHistory = ({ table, commits, clock, log, keepMs }: Metr
     if (minute === lastMinute || isBusy) return
     lastMinute = minute
     isBusy = true
-    settleUpTo((one) => one !== minute)
-    saveAll()
+    settleAll(minute)
+      .then(saveAll)
       .then(removeOld)
       .catch((error: unknown) => {
         if (!closed.signal.aborted) log.warn({ err: error }, 'metrics of devices could not be stored; tried again in a minute')
@@ -187,7 +196,7 @@ export const startMetricsHistory = ({ table, commits, clock, log, keepMs }: Metr
       if (closed.signal.aborted) return
       closed.abort()
       timer.cancel()
-      settleUpTo(() => true)
+      settleBut(undefined, gathering.size)
       const rest = unsaved
       unsaved = new Map()
       if (rest.size > 0)
