@@ -24,6 +24,7 @@ export const summaryOf = ({ version, fleet, data, cwd, addresses, devices }: Fac
   return [
     `Skein ${version} is ready: fleet "${fleet}", ${counted(devices.length, 'device')}${devices.length > 0 ? ` (${devices.join(', ')})` : ''}`,
     '',
+    `  dashboard        ${addresses.https ?? addresses.http}/    sign in with the token`,
     `  MQTT             ${addresses.mqtt}${addresses.ws ? '    any user name, the token as password' : ''}`,
     ...(addresses.ws ? [`  MQTT, WebSocket  ${addresses.ws}`] : []),
     ...(addresses.mqtts ? [`  MQTT, TLS        ${addresses.mqtts}`] : []),
