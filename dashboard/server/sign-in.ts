@@ -22,7 +22,14 @@ export interface SignInDeps {
   ended: (session: Session) => void
 }
 
-const Body = z.strictObject({ token: z.string().trim().min(1, 'is missing').max(8192, 'is longer than any token') })
+const Body = z.strictObject({
+  token: z
+    .string()
+    .trim()
+    .min(1, 'is missing')
+    .max(8192, 'is longer than any token')
+    .regex(/^[\w-]+\.[\w-]+\.[\w-]+$/, 'is none: a token is three long words of letters and digits with dots between them'),
+})
 
 /** Signing in with a token, out again, and tickets for the websocket: `/dashboard/session` and `/dashboard/ticket`. */
 export const signInRouter = (deps: SignInDeps): Router => {

@@ -24,7 +24,7 @@ describe.skipIf(program === undefined)('signing in, in a browser', () => {
     expect(await axeFaults(page)).toEqual([])
     await field.fill('not a token')
     await page.keyboard.press('Enter')
-    await page.getByText('this is not a token').waitFor()
+    await page.getByText('The token is none').waitFor()
     expect(await field.getAttribute('aria-invalid')).toBe('true')
     await field.fill(fleet.token)
     await page.keyboard.press('Enter')

@@ -107,7 +107,10 @@ describe('signing in', () => {
     for (const [token, code] of [
       ['', 'invalid'],
       ['x'.repeat(9000), 'invalid'],
-      ['not-a-token', 'unauthorized'],
+      ['not a token', 'invalid'],
+      ['not-a-token', 'invalid'],
+      ['a.b.c\r\nx-injected: 1', 'invalid'],
+      ['a.b.c', 'unauthorized'],
       [`${fleet.token.slice(0, -4)}AAAA`, 'unauthorized'],
       [await fleet.tokenFor('nobody-knows', 'admin'), 'unauthorized'],
       [device, 'unauthorized'],
@@ -196,7 +199,7 @@ describe('who may ask', () => {
   test('whoever guesses tokens has to wait; who is signed in goes on', async () => {
     const who = await signIn(http, fleet.token)
     let refused: Awaited<ReturnType<typeof signIn>> | undefined
-    for (let i = 0; i < 15 && refused?.status !== 429; i++) refused = await signIn(http, `guess-${i}`)
+    for (let i = 0; i < 15 && refused?.status !== 429; i++) refused = await signIn(http, `guess.${i}.x`)
     expect(refused).toMatchObject({ status: 429, body: { error: { code: 'too_many' } } })
     expect((await who.ask('GET', '/api/v1/devices')).status).toBe(200)
     expect((await fleet.api('GET', '/devices')).status).toBe(200)
