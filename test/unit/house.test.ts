@@ -42,9 +42,9 @@ describe('the house', () => {
 
   test('of the schemas the browser knows the types only: zod would double what it has to load', () => {
     const values = sourcesIn('dashboard/web').flatMap((file) =>
-      [...readFileSync(join(root, file), 'utf8').matchAll(/^(import|export) (?!type )[^'"]*['"]([^'"]*schemas\/[^'"]*)['"]/gm)].map(
-        (found) => `${file} imports ${found[2]}`,
-      ),
+      [
+        ...readFileSync(join(root, file), 'utf8').matchAll(/^(import|export) (?!type )[^'"]*['"]([^'"]*schemas\/[^'"]*)['"]/gm),
+      ].map((found) => `${file} imports ${found[2]}`),
     )
     expect(values).toEqual([])
   })

@@ -21,7 +21,7 @@ export interface SocketsDeps {
   fleet: string
   version: string
   guard: Guard
-  tickets: Tickets
+  tickets: Tickets<Session>
   sessions: Sessions
   picture: Picture
   topics: LiveTopics
