@@ -1,6 +1,7 @@
-import { createServer, type RequestListener, type Server, type ServerOptions } from 'node:http'
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerOptions } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { type Address, addressOf } from './addresses.ts'
 import { type CertificateFiles, minTlsVersion, readCertificate, watchCertificate } from './certificate.ts'
 import type { Clock } from './clock.ts'
@@ -14,6 +15,9 @@ export interface HttpListen {
   /** The same over TLS, beside it. */
   tls?: CertificateFiles & { bind: string; port: number }
 }
+
+/** Takes a connection that wants to go on as a websocket. */
+export type Upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => void
 
 export interface HttpDoors extends Closable {
   http: Address
@@ -34,12 +38,13 @@ const patience: ServerOptions = {
 export const openHttpDoors = async (
   { bind, port, tls }: HttpListen,
   handler: RequestListener,
-  deps: { log: Log; clock: Clock },
+  deps: { log: Log; clock: Clock; upgrade?: Upgrade | undefined },
 ): Promise<HttpDoors> => {
   const lifetime = startLifetime()
   const open = async (server: Server, scheme: string, at: { bind: string; port: number }): Promise<Address> => {
     await listening(server, at.bind, at.port)
     lifetime.own({ close: () => closeServer(server) })
+    if (deps.upgrade) server.on('upgrade', deps.upgrade)
     server.on('error', (error) => deps.log.error({ err: error, scheme }, 'HTTP listener failed'))
     return addressOf(scheme, at.bind, (server.address() as AddressInfo).port) // it listens on TCP, so this is not the name of a pipe
   }

@@ -12,6 +12,10 @@ export const pathsIn = (data: string) => ({
   /** What a broker was told of tokens: which were revoked, and which keys hold. */
   tokenTrust: join(data, 'broker', 'tokens.json'),
   controllerToken: join(data, 'keys', 'controller.token'),
+  dashboardToken: join(data, 'keys', 'dashboard.token'),
+  /** What the dashboard seals its sessions with, and those that have been ended. */
+  sessionKey: join(data, 'keys', 'session.key'),
+  endedSessions: join(data, 'keys', 'ended-sessions.json'),
   controller: join(data, 'controller'),
   controllerDb: join(data, 'controller', 'controller.db'),
   logDb: join(data, 'controller', 'logs.db'),

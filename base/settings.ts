@@ -64,11 +64,23 @@ const Labels = z
   )
   .transform((pairs): Record<string, string> => Object.fromEntries(pairs.map((one) => one.split('=', 2))))
 
+const hostName = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/
+const HostNames = z.preprocess(
+  (value) =>
+    typeof value === 'string'
+      ? value
+          .split(',')
+          .map((one) => one.trim().toLowerCase())
+          .filter((one) => one !== '')
+      : value,
+  z.array(z.string().regex(hostName, 'must be names of hosts, without scheme or port, with commas between them')),
+)
+
 const all = parts
 const servers = ['up', 'hub', 'broker', 'controller', 'dashboard'] as const
 const brokers = ['up', 'hub', 'broker'] as const
-const clients = ['controller', 'device'] as const
-/** `skein up` takes the broker for both. */
+const clients = ['controller', 'dashboard', 'device'] as const
+/** `skein up` takes the broker for all of them. */
 const brokered = ['up', ...clients] as const
 
 /**
@@ -143,6 +155,13 @@ export const settings = {
     parts: ['dashboard'],
     schema: text.regex(/^https?:\/\/[^\s/]+$/, 'must be http:// or https:// with a host and a port'),
   },
+  http_hosts: {
+    about: 'names under which browsers reach HTTP, beside addresses, localhost and the name of this machine',
+    value: 'NAME,NAME',
+    parts: ['up', 'hub', 'dashboard'],
+    schema: HostNames,
+    usual: () => [],
+  },
   url: {
     about: 'the broker, as in mqtt://127.0.0.1:1883; up starts none of its own then',
     value: 'URL',
@@ -159,7 +178,7 @@ export const settings = {
     usual: () => 'token' as const,
   },
   tls_ca: {
-    about: 'the certificate authority of the broker (PEM), if the system does not know it; of the dashboard, that of api_url',
+    about: 'the certificate authority of the broker (PEM), if the system does not know it; for the dashboard that of api_url too',
     value: 'FILE',
     parts: ['up', 'hub', 'controller', 'dashboard', 'device'],
     schema: text,
@@ -245,6 +264,13 @@ export const settings = {
     parts: ['up', 'hub', 'controller'],
     schema: whole(1, 100_000_000),
     usual: () => 5000,
+  },
+  keep_metrics_seconds: {
+    about: 'how long it is kept how busy devices were',
+    value: 'SECONDS',
+    parts: ['up', 'hub', 'controller'],
+    schema: whole(60, 4_000_000_000),
+    usual: () => 172_800,
   },
   heartbeat_seconds: {
     about: 'how often devices say that they are there',

@@ -11,7 +11,7 @@ import { createConnections } from './connections.ts'
 import { openDoor, tokenDoor } from './door.ts'
 import { createFilterTree } from './filter-tree.ts'
 import { createHolds } from './holds.ts'
-import { startInProcessBus } from './in-process-bus.ts'
+import { type InProcessBus, startInProcessBus } from './in-process-bus.ts'
 import { type Limits, usualLimits } from './limits.ts'
 import { type Accept, type Addresses, type Listen, type Listeners, startListeners } from './listeners.ts'
 import { createRetained } from './retained.ts'
@@ -169,7 +169,7 @@ export const startBroker = async (options: BrokerOptions): Promise<Broker> => {
     sessions.sweep()
   })
 
-  const buses: Bus[] = []
+  const buses: InProcessBus[] = []
   let listeners: Promise<Listeners> | undefined
   let addresses: Addresses | undefined
   let closing: Promise<void> | undefined
@@ -213,7 +213,7 @@ export const startBroker = async (options: BrokerOptions): Promise<Broker> => {
     bus: () => {
       const bus = startInProcessBus({
         ...{ aedes, holds, retained, log },
-        isSubscribed: (topic) => tree.has(topic),
+        isSubscribed: (topic) => tree.has(topic) || buses.some((other) => other.receives(topic)),
         unsentBytes: () => [...connections.all()].reduce((sum, one) => sum + one.wire.unsentBytes(), 0),
       })
       buses.push(bus)

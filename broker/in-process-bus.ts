@@ -13,16 +13,21 @@ interface Subscription {
   hasEnded: boolean
 }
 
+export interface InProcessBus extends Bus {
+  /** Whether a message on this topic comes out here. */
+  receives(topic: string): boolean
+}
+
 /** The bus of a part that lives in the broker's process: no socket, no encoding, and a receiver can hold the publisher's PUBACK. */
 export const startInProcessBus = (deps: {
   aedes: Aedes
   holds: Holds
   retained: Retained
-  /** Whether a client has subscribed to this topic, here or with a session that is kept. */
+  /** Whether a client has subscribed to this topic, here or with a session that is kept, or a part in this process. */
   isSubscribed: (topic: string) => boolean
   unsentBytes: () => number
   log: Log
-}): Bus => {
+}): InProcessBus => {
   const { aedes, holds, retained, log } = deps
   let subscriptions: Subscription[] = []
   let onDisconnect: (() => void)[] = []
@@ -82,7 +87,8 @@ export const startInProcessBus = (deps: {
       }
       subscriptions = subscriptions.filter((one) => one.filter !== filter)
     },
-    isHeard: (topic) => deps.isSubscribed(topic) || subscriptions.some((one) => topicMatches(one.filter, topic)),
+    isHeard: deps.isSubscribed,
+    receives: (topic) => subscriptions.some((one) => topicMatches(one.filter, topic)),
     isConnected: () => isOpen,
     onConnect: (call) => {
       if (isOpen) call()

@@ -28,7 +28,10 @@ import type { CommandKeyFiles } from './identity/command-keys.ts'
 import type { TokenKeyFiles } from './identity/token-keys.ts'
 import { createIntake } from './intake.ts'
 import { createMetrics } from './metrics.ts'
+import { startMetricsHistory, usualKeepMs } from './metrics-history/history.ts'
+import { metricsOperation } from './metrics-history/operation.ts'
 import { createOperations } from './operations.ts'
+import { previewing } from './previewing.ts'
 import { type Reading, readingHere } from './reading/reading.ts'
 import { createReporting } from './reporting.ts'
 import { createRestored } from './restored.ts'
@@ -36,6 +39,7 @@ import { keepAll, type RetentionPolicy, startRetention } from './retention.ts'
 import type { Store } from './store/store.ts'
 import { startStoring } from './storing.ts'
 import { createTaskLog } from './task-log.ts'
+import { throughput } from './throughput.ts'
 import { createTrust } from './trust.ts'
 import { createViews } from './views.ts'
 import { createWatch } from './watch.ts'
@@ -65,6 +69,8 @@ export interface ControllerDeps {
   damaged?: (database: 'controller' | 'logs', error: unknown) => void
   /** How long what has ended is kept; for ever, if nothing is said. */
   retention?: RetentionPolicy
+  /** How long the metrics of devices are kept. */
+  keepMetricsMs?: number
   /** Told whenever the epoch is set: at the start, and when it has to rise. */
   onEpoch: (epoch: number) => void
 }
@@ -125,6 +131,8 @@ export const startController = async (deps: ControllerDeps): Promise<Controller>
     },
   })
   const { commits, logCommits } = storing
+  const keepMs = deps.keepMetricsMs ?? usualKeepMs
+  const history = startMetricsHistory({ table: store.deviceMetrics, commits: logCommits, clock, log, keepMs })
   const restored = createRestored({ store, fleet, execution, commits, clock, log, settled: dispatcher.all })
   const announce = (state: 'online' | 'offline') => {
     const payload: ControllerState = {
@@ -151,6 +159,7 @@ export const startController = async (deps: ControllerDeps): Promise<Controller>
     renewLocalTokens: deps.renewLocalTokens ?? (async () => undefined),
     certificate: deps.certificate ?? (() => undefined),
     roomFor: dispatcher.roomFor,
+    left: (device) => void history.forget(device),
     giveUp,
     clock,
     chance,
@@ -175,6 +184,7 @@ export const startController = async (deps: ControllerDeps): Promise<Controller>
     credentialsFor: trust.credentialsFor,
     roomFor: dispatcher.roomFor,
     isFromOldCopy: restored.isOld,
+    heardMetrics: history.heard,
   })
   const watch = createWatch({
     store,
@@ -217,6 +227,9 @@ export const startController = async (deps: ControllerDeps): Promise<Controller>
     more: {
       ...trust.handlers,
       ...approvals.handlers,
+      ...previewing({ views }),
+      ...throughput({ reading, clock }),
+      ...metricsOperation({ fleet, history, reading, clock }),
       ...agentOperations({ store, reading, asking, effects, commits, clock, chance }),
       ...workloadOperations({ fleet, views, asking, effects, commits, clock, chance }),
     },
@@ -269,6 +282,7 @@ export const startController = async (deps: ControllerDeps): Promise<Controller>
       ticking.cancel()
       asking.close()
       await retention.close()
+      history.close()
       storing.close()
       exchange.close()
       trust.close()

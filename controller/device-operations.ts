@@ -22,6 +22,8 @@ export interface DeviceOperationsDeps {
   commits: GroupCommit
   effects: Effects
   revocations: Revocations
+  /** It is not in the fleet any more. */
+  left: (device: string) => void
   /** The device may have room, or match, now. */
   roomFor: (device: string) => void
 }
@@ -87,6 +89,9 @@ export const deviceOperations = (deps: DeviceOperationsDeps) => {
           effects.message(topicOf(deps.fleetName, topic, { device: name }), '', true)
         effects.event('device', 'skein.device.removed', name, { device: name, by: asker.subject })
         return accepted({ device: name, removed: true, lost: live.map((run) => run.run_id) })
+      }).then((outcome) => {
+        if (outcome.ok) deps.left(input.device)
+        return outcome
       }),
   } satisfies Partial<Handlers>
 }

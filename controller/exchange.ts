@@ -31,6 +31,8 @@ export interface ExchangeDeps {
   heartbeatMs: number
   /** Our database is an old copy: of a run that a device does not name it cannot be told whether it ever ran. */
   isFromOldCopy: () => boolean
+  /** A device has said how busy it is. */
+  heardMetrics: (device: string, metrics: NonNullable<Heartbeat['metrics']>) => void
   /** What a welcome carries for the trust between the two. */
   credentialsFor: (device: FleetDevice, hello: Hello) => WelcomeCredentials
   /** A device has seen this epoch, and shows what was signed then: if it is higher than ours, we were restored from a backup. */
@@ -191,6 +193,7 @@ export const createExchange = (deps: ExchangeDeps) => {
       if (!device || beat.session < device.row.session) return
       heard(device)
       device.metrics = beat.metrics ?? null
+      if (beat.metrics) deps.heardMetrics(name, beat.metrics)
       const refused = device.refuses !== null
       device.refuses = beat.refuses ?? null
       if (refused && device.refuses === null) deps.roomFor(name)

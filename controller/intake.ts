@@ -22,6 +22,13 @@ export interface IntakeDeps {
   chance: Chance
 }
 
+/** A fan-out for which there is no device. */
+export const noMatch = refused(
+  'no_match',
+  'target.selector matches no device that could take the task now, and a fan-out is fixed when it is accepted',
+  [{ field: 'target.selector', code: 'no_match', message: 'matches no device' }],
+)
+
 /** Takes a checked task into the store and the queue; runs inside a transaction. */
 export const createIntake = ({ store, fleet, effects, execution, dispatcher, clock, chance }: IntakeDeps) => ({
   /**
@@ -50,13 +57,7 @@ export const createIntake = ({ store, fleet, effects, execution, dispatcher, clo
       if (known) return accepted({ row: known, isNew: false, isPlaced: false })
     }
     const lanes = lanesFor(task, fleet)
-    if (lanes.length === 0) {
-      return refused(
-        'no_match',
-        'target.selector matches no device that could take the task now, and a fan-out is fixed when it is accepted',
-        [{ field: 'target.selector', code: 'no_match', message: 'matches no device' }],
-      )
-    }
+    if (lanes.length === 0) return noMatch
     const now = clock.now()
     const rank = priorities.indexOf(task.priority)
     const within = task.options.start_within_seconds

@@ -110,8 +110,11 @@ export const startRetention = (deps: RetentionDeps) => {
 
   /** Logs by age, and then, oldest first, until what is left fits. */
   const removeLogs = async (before: number, bytes: number): Promise<void> => {
+    const isOver = store.logs.usedBytes() > bytes
+    // What else is in that database has its own measure.
+    const mostBytes = isOver ? bytes + (await reading.metricsBytes()) : bytes
     while (!isClosed()) {
-      const isFull = store.logs.usedBytes() > bytes
+      const isFull = store.logs.usedBytes() > mostBytes
       const tasks = store.ended.after(logsUpTo, isFull ? Number.MAX_SAFE_INTEGER : before, batch)
       const last = tasks.at(-1)
       if (!last) return

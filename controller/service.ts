@@ -13,7 +13,7 @@ import { pathsIn } from '../base/paths.ts'
 import { version } from '../base/version.ts'
 import { bearerOf } from './bearer.ts'
 import { startController } from './controller.ts'
-import { startHttpDoor } from './doors/http.ts'
+import { type HttpDoorDeps, startHttpDoor } from './doors/http.ts'
 import { type HostFacts, hostFactsOf } from './host-facts.ts'
 import type { CommandKeyFiles } from './identity/command-keys.ts'
 import { registerLocalTokens } from './identity/local-tokens.ts'
@@ -34,7 +34,11 @@ export interface ControllerServiceOptions {
   http: HttpListen
   heartbeatSeconds: number
   metricsOpen: boolean
+  /** What stands in front of its HTTP door. */
+  front?: HttpDoorDeps['front']
   retention: RetentionPolicy
+  /** How long the metrics of devices are kept. */
+  keepMetricsMs: number
   /** What the process has to tell beside the controller: in the hub, the broker. */
   moreMetrics?: () => Family[]
   part: string
@@ -96,6 +100,7 @@ export const startControllerService = async (options: ControllerServiceOptions):
         host: hostFacts,
         damaged,
         retention: options.retention,
+        keepMetricsMs: options.keepMetricsMs,
         heartbeatMs: options.heartbeatSeconds * 1000,
         keys: options.commandKeys,
         tokenKeys,
@@ -122,6 +127,7 @@ export const startControllerService = async (options: ControllerServiceOptions):
             ...processFamilies(options.part, version, delay.report()),
           ]),
         metricsOpen: options.metricsOpen,
+        front: options.front,
         isReady: () => ({ ready: controller.isReady(), checks: { store: store.db.open, bus: bus.isConnected() } }),
         log,
         version,

@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.ts'
 import type { GroupCommit } from '../base/group-commit.ts'
 import { publicKeyOf } from '../base/p256.ts'
 import { seal } from '../base/sealing.ts'
+import { version } from '../base/version.ts'
 import { accepted, type Outcome, refused } from '../schemas/errors.ts'
 import { instant } from '../schemas/ids.ts'
 import type { ListedToken as TokenView } from '../schemas/token.ts'
@@ -20,6 +21,7 @@ import type { ListedToken, TokenRow } from './store/tokens.ts'
 import { isReserved } from './subjects.ts'
 
 export interface TokenOperationsDeps {
+  fleetName: string
   store: Store
   fleet: Fleet
   giveUp: GiveUp
@@ -32,7 +34,7 @@ export interface TokenOperationsDeps {
   chance: Chance
 }
 
-/** Making, listing and revoking tokens. A token is shown once, when it is made; the list knows its hash only. */
+/** Making, showing, listing and revoking tokens. A token is shown once, when it is made; the list knows its hash only. */
 export const tokenOperations = (deps: TokenOperationsDeps) => {
   const { store, commits, effects, clock } = deps
 
@@ -72,6 +74,14 @@ export const tokenOperations = (deps: TokenOperationsDeps) => {
         audited(asker, 'skein.audit.token_created', row)
         return accepted({ ...viewOf({ ...row, used: 0 }, clock.now()), ...(sealed === undefined ? { token } : { sealed }) })
       })
+    },
+
+    'token.self': ({ subject }) => {
+      // The one by which it was decided that the asker may ask.
+      const held = store.tokens.ofSubject(subject)
+      return held
+        ? accepted({ subject, role: held.role, fleet: deps.fleetName, expires_at: instant(held.expires_at), version })
+        : refused('forbidden', `"${subject}" has no token here that holds`)
     },
 
     'token.list': (_, input) => {

@@ -37,6 +37,8 @@ export interface TrustDeps {
   renewLocalTokens: () => Promise<void>
   certificate: () => string | undefined
   roomFor: (device: string) => void
+  /** A device is not in the fleet any more. */
+  left: (device: string) => void
   giveUp: GiveUp
   clock: Clock
   chance: Chance
@@ -87,7 +89,19 @@ export const createTrust = (deps: TrustDeps) => {
 
   return {
     handlers: {
-      ...tokenOperations({ store, fleet, giveUp: deps.giveUp, commits, effects, issuing, revocations, use, clock, chance }),
+      ...tokenOperations({
+        fleetName,
+        store,
+        fleet,
+        giveUp: deps.giveUp,
+        commits,
+        effects,
+        issuing,
+        revocations,
+        use,
+        clock,
+        chance,
+      }),
       ...deviceOperations({ ...deps, revocations }),
       ...keyOperations({
         ...{ keys, tokenKeys, holders, revocations, fleet, commits, effects, askForHello, later },

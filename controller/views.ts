@@ -1,11 +1,11 @@
 import type { Clock } from '../base/clock.ts'
 import type { Device, DevicePresence } from '../schemas/device.ts'
 import { instant } from '../schemas/ids.ts'
+import { presenceOf, staleAfterMs } from '../schemas/presence.ts'
 import { maxOutputBytes } from '../schemas/request.ts'
 import { isRunOver } from '../schemas/run-states.ts'
 import type { HistoryEntry, Run, Task } from '../schemas/task.ts'
-import { presenceOf, staleAfterMs } from './core/presence.ts'
-import { whyWaiting } from './core/waiting.ts'
+import { type Candidate, whyWaiting } from './core/waiting.ts'
 import type { Fleet, FleetDevice } from './fleet.ts'
 import type { NoteRow, RunRow } from './store/runs.ts'
 import type { Store } from './store/store.ts'
@@ -37,24 +37,29 @@ export const createViews = (store: Store, fleet: Fleet, clock: Clock) => {
     ...bodyOf(row),
   })
 
-  const waitingReason = (row: TaskRow): string | null => {
-    const first = store.queue.ofTask(row.task_id)[0]
-    if (!first) return row.reason
-    const candidates = [...fleet.devices.values()].map((device) => ({
+  const candidates = (): (Candidate & { state: DevicePresence })[] =>
+    [...fleet.devices.values()].map((device) => ({
       name: device.row.name,
       labels: device.labels,
+      state: stateOf(device),
       isReady: device.isReady && !fleet.isSilent(device),
       drained: device.row.drained === 1,
       refuses: device.refuses,
       free: fleet.freeOf(device),
     }))
-    const why = whyWaiting(fleet.rooms.lane(first.lane), first.due_at, candidates)
+
+  const waitingReason = (row: TaskRow): string | null => {
+    const first = store.queue.ofTask(row.task_id)[0]
+    if (!first) return row.reason
+    const why = whyWaiting(fleet.rooms.lane(first.lane), first.due_at, candidates())
     return row.reason && first.tries > 0 ? `${row.reason}; ${why}` : why
   }
 
   const stateOf = (device: FleetDevice): DevicePresence => presenceOf(device.isConnected, clock.mono() - device.heardAtMono)
 
   return {
+    /** The devices as placement sees them. */
+    candidates,
     task: taskView,
     /** With the reason that stands in the row: the queue is not looked at. */
     taskAsIs,

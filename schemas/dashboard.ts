@@ -212,6 +212,8 @@ export interface SessionShown {
   role: 'viewer' | 'operator' | 'admin'
   fleet: string
   version: string
+  /** Where devices find the broker, as far as this server knows: for the line that a new one joins with. */
+  broker_url: string
   /** When the session or its token ends, whichever comes first. */
   expires_at: string
 }

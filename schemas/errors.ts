@@ -7,6 +7,8 @@ export const errorCodes = {
   forbidden: { status: 403, retryable: false, meaning: 'the role of the token may not do this, or the device lets nobody do it' },
   not_found: { status: 404, retryable: false, meaning: 'there is no such thing' },
   unknown_operation: { status: 404, retryable: false, meaning: 'there is no such operation' },
+  misdirected: { status: 421, retryable: false, meaning: 'the request names a host that this is not' },
+  too_many: { status: 429, retryable: false, meaning: 'it was tried too often; wait' },
   conflict: { status: 409, retryable: false, meaning: 'it stands against what is already so' },
   no_match: { status: 422, retryable: false, meaning: 'no device matches the target' },
   too_large: { status: 413, retryable: false, meaning: 'the request is larger than can be carried' },

@@ -64,18 +64,35 @@ const splitOutsideParentheses = (text: string): string[] => {
   return parts
 }
 
-/** Whether labels meet every requirement. As in Kubernetes, `!=` and `notin` also hold where the label is absent. */
+/** Whether labels meet every requirement. */
 export const matches = (requirements: readonly Requirement[], labels: Labels): boolean =>
-  requirements.every((one) => {
-    const has = Object.hasOwn(labels, one.key)
-    switch (one.kind) {
-      case 'exists':
-        return has
-      case 'absent':
-        return !has
-      case 'in':
-        return has && one.values.includes(labels[one.key] ?? '')
-      case 'notin':
-        return !has || !one.values.includes(labels[one.key] ?? '')
-    }
-  })
+  requirements.every((one) => meets(one, labels))
+
+/** Whether labels meet one requirement. As in Kubernetes, `!=` and `notin` also hold where the label is absent. */
+export const meets = (one: Requirement, labels: Labels): boolean => {
+  const has = Object.hasOwn(labels, one.key)
+  switch (one.kind) {
+    case 'exists':
+      return has
+    case 'absent':
+      return !has
+    case 'in':
+      return has && one.values.includes(labels[one.key] ?? '')
+    case 'notin':
+      return !has || !one.values.includes(labels[one.key] ?? '')
+  }
+}
+
+/** A requirement as it is written in a selector. */
+export const requirementText = (one: Requirement): string => {
+  switch (one.kind) {
+    case 'exists':
+      return one.key
+    case 'absent':
+      return `!${one.key}`
+    case 'in':
+      return one.values.length === 1 ? `${one.key}=${one.values[0]}` : `${one.key} in (${one.values.join(',')})`
+    case 'notin':
+      return one.values.length === 1 ? `${one.key}!=${one.values[0]}` : `${one.key} notin (${one.values.join(',')})`
+  }
+}

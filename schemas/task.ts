@@ -128,13 +128,17 @@ export const readTask = (raw: unknown): { ok: true; task: TaskInput } | { ok: fa
     return refused('invalid', `Cannot accept the task: ${first.field}: ${first.message}${more}`, faults)
   }
   const task = parsed.data as TaskInput // without faults it was read by TaskInput
-  return { ok: true, task: kind === 'prompt' || kind === 'recipe' ? forAgent(task) : task }
+  const label = agentLabelOf(task)
+  return { ok: true, task: label === undefined ? task : forAgent(task, label) }
 }
 
+/** The label of the devices that can do a task for an agent; undefined for other tasks. */
+export const agentLabelOf = ({ payload }: Pick<TaskInput, 'payload'>): string | undefined =>
+  payload.prompt !== undefined || payload.recipe !== undefined ? `agent.${payload.agent ?? usualAgent}` : undefined
+
 /** Of several devices only those that have the agent can take it; one that is named says itself that it has none. */
-const forAgent = (task: TaskInput): TaskInput => {
+const forAgent = (task: TaskInput, requirement: string): TaskInput => {
   if (task.target.device !== undefined) return task
-  const requirement = `agent.${task.payload.agent ?? usualAgent}`
   const selector = task.target.selector?.trim() ?? ''
   const parts = selector === '' ? [] : [selector]
   if (!selector.split(',').some((part) => part.trim() === requirement)) parts.push(requirement)

@@ -1,8 +1,12 @@
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { systemClock } from '../base/clock.ts'
 import { httpListenOf } from '../base/http-settings.ts'
 import { startLifetime } from '../base/lifecycle.ts'
 import { tellParent } from '../base/parent.ts'
 import { runPart } from '../base/part.ts'
 import { pathsIn } from '../base/paths.ts'
+import { version } from '../base/version.ts'
 import { startBroker } from '../broker/broker.ts'
 import { listenOf, urlsOf } from '../broker/listen-settings.ts'
 import { brokerFamilies } from '../broker/metrics.ts'
@@ -11,10 +15,11 @@ import { issueLocalTokens } from '../controller/identity/local-tokens.ts'
 import { openTokenKeys } from '../controller/identity/token-keys.ts'
 import { startControllerService } from '../controller/service.ts'
 import { serviceOptionsOf } from '../controller/service-config.ts'
+import { startDashboard } from '../dashboard/server/dashboard.ts'
 
 process.title = 'skein hub'
 
-/** The root of the hub: broker and controller as one process, joined by the bus inside it. */
+/** The root of the hub: broker, controller and dashboard as one process, joined by the bus inside it. */
 void runPart('hub', async (config, log) => {
   const lifetime = startLifetime()
   const paths = pathsIn(config.data)
@@ -32,16 +37,35 @@ void runPart('hub', async (config, log) => {
       listenLater: true,
     }),
   )
+  const issue = (): Promise<void> =>
+    issueLocalTokens({
+      ...{ paths, keys: tokenKeys, fleet: config.fleet, ctl: commandKeys.newest().kid },
+      ...{ devices: [], now: Date.now() },
+    })
+  await issue()
+  let http = ''
+  let joinUrl = ''
+  const dashboard = lifetime.own(
+    startDashboard({
+      fleet: config.fleet,
+      version,
+      api: () => http,
+      brokerUrl: () => joinUrl,
+      token: () => readFileSync(paths.dashboardToken, 'utf8').trim(),
+      bus: broker.bus(),
+      hosts: config.http_hosts,
+      files: { ...paths, pages: fileURLToPath(new URL('./web', import.meta.url)) },
+      clock: systemClock,
+      log,
+    }),
+  )
   const controller = lifetime.own(
     await startControllerService({
       ...serviceOptionsOf(config),
       tokenKeys,
       commandKeys,
-      issueLocalTokens: () =>
-        issueLocalTokens({
-          ...{ paths, keys: tokenKeys, fleet: config.fleet, ctl: commandKeys.newest().kid },
-          ...{ devices: [], now: Date.now() },
-        }),
+      issueLocalTokens: issue,
+      front: { handle: dashboard.front, upgrade: dashboard.upgrade },
       bus: broker.bus(),
       http: httpListenOf(config, config.http_port, config.https_port),
       part: 'hub',
@@ -58,10 +82,12 @@ void runPart('hub', async (config, log) => {
     void broker.reloadCertificate()
     void controller.http.reloadCertificate()
   })
+  http = controller.http.http.url
   const urls = urlsOf(await broker.listen())
-  const { http, https } = controller.http
-  const doors = { http: http.url, ...(https ? { https: https.url } : {}) }
-  tellParent({ kind: 'ready', ...urls, ...doors, api: http.url })
+  joinUrl = urls.mqtts ?? urls.mqtt
+  const { https } = controller.http
+  const doors = { http, ...(https ? { https: https.url } : {}) }
+  tellParent({ kind: 'ready', ...urls, ...doors, api: http })
   log.info({ ...urls, ...doors }, 'hub is ready')
   return { close: () => lifetime.close() }
 })

@@ -53,7 +53,7 @@ export const planParts = (config: Config<'up'>, ports: Ports): PartPlan[] => {
     {
       name: 'dashboard',
       part: 'dashboard',
-      env: envOf('dashboard', config, ports, { SKEIN_API_URL: api }),
+      env: envOf('dashboard', config, ports, { ...broker, SKEIN_API_URL: api, SKEIN_TOKEN_FILE: paths.dashboardToken }),
       rank: 0,
       graceMs: 5000,
     },
@@ -122,13 +122,15 @@ const envOf = (part: Part, config: Config<'up'>, ports: Ports, own: Record<strin
 }
 
 const textOf = (value: unknown): string =>
-  typeof value === 'object' && value !== null
-    ? Object.entries(value)
-        .map(([key, one]) => `${key}=${String(one)}`)
-        .join(',')
-    : value === undefined
-      ? ''
-      : String(value)
+  Array.isArray(value)
+    ? value.join(',')
+    : typeof value === 'object' && value !== null
+      ? Object.entries(value)
+          .map(([key, one]) => `${key}=${String(one)}`)
+          .join(',')
+      : value === undefined
+        ? ''
+        : String(value)
 
 /** An environment without the settings that `skein up` was given itself: its parts get theirs from it alone. */
 export const withoutSettings = (env: Readonly<Record<string, string | undefined>>): Record<string, string | undefined> => {

@@ -25,6 +25,9 @@ export const withLocalGlobals = (command: Command, timeoutName = 'timeout'): Com
     .option('--data <folder>', 'the data folder of the device (SKEIN_DATA, default ./.skein, or else /var/lib/skein)')
     .option(`--${timeoutName} <seconds>`, 'how long to try to reach the device (default 10)', secondsFlag)
 
+/** Of a verb that submits tasks. */
+export const dryRunAbout = 'only tell which devices would take it, and why the others would not'
+
 /** Those of a verb that submits one task: `run` and `agent`. Their --timeout is the work's. */
 export const withTaskFlags = (command: Command): Command =>
   withGlobals(command, 'connect-timeout')
@@ -34,6 +37,7 @@ export const withTaskFlags = (command: Command): Command =>
     .option('--env <name=value>', 'set a variable (repeatable)', pairFlag)
     .option('--cwd <folder>', 'work in this folder')
     .option('--detach', 'print the id of the task and leave')
+    .option('--dry-run', dryRunAbout)
     .option('--priority <priority>', 'critical, high, medium or low')
     .option('--retries <count>', 'try again so often if it fails', wholeFlag)
     .option('--name <name>', 'a name for it, kept as metadata.name')

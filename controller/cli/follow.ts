@@ -1,4 +1,5 @@
 import { sleep } from '../../base/clock.ts'
+import { createLogMerge, maxWaiting } from '../../base/log-merge.ts'
 import { isMissing, type LogRecord, readRecords } from '../../schemas/log.ts'
 import { readLogMessage } from '../../schemas/log-message.ts'
 import { type OutputOf, operations } from '../../schemas/operations.ts'
@@ -10,7 +11,6 @@ import { type Bell, createBell } from './bell.ts'
 import type { Client } from './client.ts'
 import { refusalFailure } from './exit.ts'
 import type { Io } from './io.ts'
-import { createLogMerge, maxWaiting } from './log-merge.ts'
 import { wholeTask } from './with-client.ts'
 
 export type TaskDetails = OutputOf<'task.get'>

@@ -4,7 +4,17 @@ import type { InputOf } from '../../schemas/operations.ts'
 import type { Act } from './act.ts'
 import type { BackupFlags, RestoreFlags } from './backup.ts'
 import type { BrokerConfigFlags } from './broker-config/broker-config.ts'
-import { ageFlag, flagsOf, limitFlag, runFlagsOf, severalFlag, wholeFlag, withGlobals, withTaskFlags } from './flags.ts'
+import {
+  ageFlag,
+  dryRunAbout,
+  flagsOf,
+  limitFlag,
+  runFlagsOf,
+  severalFlag,
+  wholeFlag,
+  withGlobals,
+  withTaskFlags,
+} from './flags.ts'
 import type { GlobalFlags, Io } from './io.ts'
 import { type LogPart, withLogPart } from './log-part.ts'
 import { addAgentVerbs } from './program-agent.ts'
@@ -54,8 +64,13 @@ export const programOf = (io: Io, act: Act): Command => {
   const task = withGlobals(program.command('task').description('submit, watch and cancel tasks')).enablePositionalOptions()
   verb(task, 'submit', 'submit the task in a file (JSON or YAML; a list for several), or from - for standard input')
     .argument('<file>')
+    .option('--dry-run', dryRunAbout)
     .action((file: string, _options, command: Command) =>
-      act(import('./task.ts').then((one) => one.submitTasks(io, flagsOf(command), file))),
+      act(
+        command.opts<{ dryRun?: boolean }>().dryRun
+          ? import('./preview.ts').then((one) => one.previewFile(io, flagsOf(command), file))
+          : import('./task.ts').then((one) => one.submitTasks(io, flagsOf(command), file)),
+      ),
     )
   const list = verb(task, 'list', 'list tasks, newest first').option(
     '--limit <count>',
@@ -208,6 +223,9 @@ export const programOf = (io: Io, act: Act): Command => {
   )
   verb(program, 'status', 'show the fleet in a few lines').action((_options, command: Command) =>
     act(import('./status.ts').then((one) => one.showStatus(io, flagsOf(command)))),
+  )
+  verb(program, 'whoami', 'show whose token is at hand, what its role is, and until when it holds').action(
+    (_options, command: Command) => act(import('./whoami.ts').then((one) => one.whoAmI(io, flagsOf(command)))),
   )
   program
     .command('completion')

@@ -17,6 +17,7 @@ export interface RunFlags extends GlobalFlags {
   /** A workload in whose environment it runs. */
   within?: string
   detach?: boolean
+  dryRun?: boolean
   priority?: string
   retries?: number
   name?: string
@@ -61,13 +62,14 @@ export const run = (io: Io, flags: RunFlags, words: readonly string[]): Promise<
 export const runWith = (io: Io, client: Client, flags: RunFlags, words: readonly string[]): Promise<number> =>
   runTask(io, client, flags, taskOfRun(words, flags, `run-${io.chance.ulid(io.clock.now())}`))
 
-/** Submits a task, follows what it writes, and ends as it ended. */
+/** Submits a task, follows what it writes, and ends as it ended; or only tells what would become of it. */
 export const runTask = async (
   io: Io,
   client: Client,
-  flags: Pick<RunFlags, 'detach' | 'json'>,
+  flags: Pick<RunFlags, 'detach' | 'dryRun' | 'json'>,
   task: Record<string, unknown>,
 ): Promise<number> => {
+  if (flags.dryRun) return import('./preview.ts').then((one) => one.previewTask(io, client, flags, task))
   const { followTask } = await import('./follow.ts')
   const leaving = createLeaving(io, client, flags.detach === true)
   let tell: (output: unknown) => void = () => undefined

@@ -1,3 +1,4 @@
+import { createLogMerge, maxWaiting } from '../../base/log-merge.ts'
 import { isDrop, type LogRecord, readRecords } from '../../schemas/log.ts'
 import { readLogMessage } from '../../schemas/log-message.ts'
 import { topicOf } from '../../schemas/topics.ts'
@@ -5,7 +6,6 @@ import { createBell } from './bell.ts'
 import type { Client } from './client.ts'
 import { refusalFailure } from './exit.ts'
 import type { Io } from './io.ts'
-import { createLogMerge, maxWaiting } from './log-merge.ts'
 import { plain } from './table.ts'
 
 interface Deps {

@@ -10,6 +10,17 @@ export interface Candidate {
   free: number
 }
 
+export const hindrances = ['busy', 'takes nothing new', 'not connected', 'drained'] as const
+/** What keeps a device from work that is meant for it; the last of these that holds. */
+export type Hindrance = (typeof hindrances)[number]
+
+export const hindranceOf = (device: Candidate): Hindrance | null => {
+  if (device.drained) return 'drained'
+  if (!device.isReady) return 'not connected'
+  if (device.refuses !== null) return 'takes nothing new'
+  return device.free <= 0 ? 'busy' : null
+}
+
 /** Says in one line why something in a lane has not been dispatched yet. */
 export const whyWaiting = (lane: Lane, dueAt: number | null, devices: Iterable<Candidate>): string => {
   if (dueAt !== null) return `waits for its retry at ${new Date(dueAt).toISOString()}`
@@ -24,16 +35,19 @@ export const whyWaiting = (lane: Lane, dueAt: number | null, devices: Iterable<C
   // For an agent it says more than whoever asked has said.
   if (inLane.length === 0)
     return `no device matches the selector${lane.kind === 'selector' ? ` ${lane.text}` : ''} (${known} known)`
-  const ready = inLane.filter((device) => device.isReady && !device.drained)
+  const ready = inLane.filter((device) => {
+    const hindrance = hindranceOf(device)
+    return hindrance !== 'drained' && hindrance !== 'not connected'
+  })
   if (ready.length === 0) {
     const drained = inLane.filter((device) => device.drained).length
     return drained === inLane.length
       ? `drained: ${some(inLane)}`
       : `not connected: ${some(inLane.filter((device) => !device.isReady))}`
   }
-  const taking = ready.filter((device) => device.refuses === null)
+  const taking = ready.filter((device) => hindranceOf(device) !== 'takes nothing new')
   if (taking.length === 0) return `takes nothing new: ${ready[0]?.name} (${ready[0]?.refuses})${more(ready)}`
-  return taking.every((device) => device.free <= 0) ? `busy: ${some(taking)}` : 'about to be dispatched'
+  return taking.every((device) => hindranceOf(device) === 'busy') ? `busy: ${some(taking)}` : 'about to be dispatched'
 }
 
 const more = (devices: readonly Candidate[]): string => (devices.length > 1 ? ` and ${devices.length - 1} more` : '')

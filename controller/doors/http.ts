@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express'
 import type { Clock } from '../../base/clock.ts'
-import { type HttpDoors, type HttpListen, openHttpDoors } from '../../base/http-doors.ts'
+import { type HttpDoors, type HttpListen, openHttpDoors, type Upgrade } from '../../base/http-doors.ts'
 import type { Log } from '../../base/log.ts'
 import { wireError } from '../../schemas/errors.ts'
 import type { AskerRole } from '../../schemas/operation.ts'
@@ -24,12 +24,13 @@ export interface HttpDoorDeps {
   log: Log
   clock: Clock
   version: string
-  /** Answers what is neither API nor health: the dashboard's pages. */
-  pages?: RequestHandler
+  /** Stands in front of everything: the dashboard, where it shares this door. */
+  front?: { handle: RequestHandler; upgrade: Upgrade } | undefined
 }
 
 /** Opens the door for HTTP, with TLS and without: REST below `/api/v1`, `/healthz`, `/readyz`, `/metrics`. Whatever begins with `/api/` is answered in JSON. */
-export const startHttpDoor = (deps: HttpDoorDeps): Promise<HttpDoors> => openHttpDoors(deps.listen, appOf(deps), deps)
+export const startHttpDoor = (deps: HttpDoorDeps): Promise<HttpDoors> =>
+  openHttpDoors(deps.listen, appOf(deps), { ...deps, upgrade: deps.front?.upgrade })
 
 const appOf = (deps: HttpDoorDeps): Express => {
   const app = express()
@@ -41,6 +42,7 @@ const appOf = (deps: HttpDoorDeps): Express => {
     response.set('x-content-type-options', 'nosniff')
     next()
   })
+  if (deps.front) app.use(deps.front.handle)
   app.get('/healthz', (_request, response) => void response.json({ status: 'ok' }))
   app.get('/readyz', (_request, response) => {
     const { ready, checks } = deps.isReady()
@@ -48,7 +50,6 @@ const appOf = (deps: HttpDoorDeps): Express => {
   })
   app.get('/metrics', serveMetrics(deps))
   app.use('/api', apiRouter(deps))
-  if (deps.pages) app.use(deps.pages)
   app.get('/', (_request, response) => void response.type('text').send(waysIn(deps.version)))
   app.use((request, response) => sendError(response, wireError('not_found', `There is nothing at ${request.path}`)))
   app.use(onFault(deps.log))

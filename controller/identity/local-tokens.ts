@@ -33,6 +33,7 @@ export const issueLocalTokens = async (local: LocalTokens): Promise<void> => {
   const { paths, keys, fleet, ctl, now } = local
   const spareMs = local.renew === 'late' ? 0 : (ttlSeconds * 1000 * 2) / 3
   await keepToken(paths.adminToken, 'admin', 'admin')
+  await keepToken(paths.dashboardToken, 'dashboard', 'viewer')
   if (local.controller) await keepToken(paths.controllerToken, 'controller', 'controller')
   for (const name of local.devices) {
     const device = paths.device(name)
@@ -62,7 +63,7 @@ export const registerLocalTokens = async (
 ): Promise<void> => {
   store.tokens.nameKey(keys.oldest().kid)
   const names = existsSync(paths.devices) ? readdirSync(paths.devices) : []
-  for (const file of [paths.adminToken, ...names.map((name) => paths.device(name).token)]) {
+  for (const file of [paths.adminToken, paths.dashboardToken, ...names.map((name) => paths.device(name).token)]) {
     if (!existsSync(file)) continue
     const token = readFileSync(file, 'utf8').trim()
     const read = await readToken(keys, token, { fleet, now })

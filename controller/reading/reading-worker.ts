@@ -28,6 +28,9 @@ export interface ReadingWorkerOptions extends Files {
   script: URL
 }
 
+/** Reads of the database of logs. */
+const inLogs: ReadonlySet<ReaderName> = new Set(['log', 'deviceMetrics', 'metricsBytes'])
+
 /** A worker that nobody has asked anything for so long is ended: it has memory of its own. */
 const idleMs = 60_000
 /** So many questions may wait; more of them would only grow old. */
@@ -59,7 +62,7 @@ export const startReadingWorker = (options: ReadingWorkerOptions): Reading & Clo
       else {
         asker?.reject(new ReadFailed(answer.message))
         if (/^SQLITE_(CORRUPT|NOTADB)/.test(answer.code ?? ''))
-          options.damaged(asker?.name === 'log' ? 'logs' : 'controller', answer.message)
+          options.damaged(asker && inLogs.has(asker.name) ? 'logs' : 'controller', answer.message)
       }
       if (waiting.size === 0) idle = clock.after(idleMs, retire)
     })

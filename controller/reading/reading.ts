@@ -1,3 +1,6 @@
+import type { Fresh } from '../metrics-history/history.ts'
+import { readSeries } from '../metrics-history/read.ts'
+import type { Window } from '../metrics-history/series.ts'
 import type { LogPage, LogWindow } from '../store/log-reader.ts'
 import type { Store } from '../store/store.ts'
 import type { TaskFilter, TaskRow } from '../store/tasks.ts'
@@ -8,12 +11,19 @@ export const readers = {
   tasks: (store: Store, filter: TaskFilter, maxBytes: number): TaskRow[] => store.tasks.list(filter, maxBytes),
   /** How many tasks there are in each state, and how much waits. */
   overview: (store: Store) => ({ tasks: store.tasks.counts(), queue: store.queue.depth() }),
+  /** How many tasks were submitted and have ended, by the minute. */
+  throughput: (store: Store, from: number, minutes: number) => store.throughput.between(from, minutes),
   /** How many tasks ended before an instant and can be removed. */
   endedBefore: (store: Store, before: number): number => store.ended.count(before),
   /** When the task ended of which so many are younger. */
   endOf: (store: Store, keep: number): number | undefined => store.ended.endOf(keep),
   /** What agents have used. */
   agentUsage: (store: Store, since: number, until: number) => store.runs.usage(since, until),
+  /** How busy devices were, with what of it is not stored yet. */
+  deviceMetrics: (store: Store, devices: readonly string[], window: Window, fresh: Fresh) =>
+    readSeries(store.deviceMetrics, devices, window, fresh),
+  /** About what the metrics of devices take of the database of logs. */
+  metricsBytes: (store: Store): number => store.deviceMetrics.bytes(),
   /** A part of the log of a run. */
   log: (store: Store, run: string, window: LogWindow): LogPage => store.logs.read(run, window),
 } as const

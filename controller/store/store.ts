@@ -1,6 +1,7 @@
 import { openSound } from '../../base/damage.ts'
 import { type Db, openDatabase } from '../../base/database.ts'
 import { createApprovals } from './approvals.ts'
+import { createDeviceMetrics } from './device-metrics.ts'
 import { createDevices } from './devices.ts'
 import { createEnded } from './ended.ts'
 import { createJoinings } from './joinings.ts'
@@ -13,14 +14,17 @@ import fourth from './migrations/004.sql'
 import fifth from './migrations/005.sql'
 import sixth from './migrations/006.sql'
 import seventh from './migrations/007.sql'
+import eighth from './migrations/008.sql'
 import logsFirst from './migrations/logs-001.sql'
 import logsBytes from './migrations/logs-002.sql'
 import logsRemoved from './migrations/logs-003.sql'
+import logsMetrics from './migrations/logs-004.sql'
 import { createQueue } from './queue.ts'
 import { repair } from './repair.ts'
 import { createReportedTable } from './reported.ts'
 import { createRuns } from './runs.ts'
 import { createTasks } from './tasks.ts'
+import { createThroughput } from './throughput.ts'
 import { createTokens } from './tokens.ts'
 
 export const migrations = [
@@ -31,14 +35,16 @@ export const migrations = [
   { number: 5, sql: fifth },
   { number: 6, sql: sixth },
   { number: 7, sql: seventh },
+  { number: 8, sql: eighth },
 ]
 export const logMigrations = [
   { number: 1, sql: logsFirst },
   { number: 2, sql: logsBytes },
   { number: 3, sql: logsRemoved },
+  { number: 4, sql: logsMetrics },
 ]
 
-/** Opens the controller's two databases: what it decides by, and the logs. `:memory:` serves for simulations. */
+/** Opens the controller's two databases: what it decides by, and the logs with the metrics of devices. `:memory:` serves for simulations. */
 export const openStore = (file: string, logFile: string) => {
   const db = openDatabase(file, migrations)
   const logDb = openDatabase(logFile, logMigrations)
@@ -60,12 +66,14 @@ export const storeOver = (db: Db, logDb: Db) => ({
   runs: createRuns(db),
   queue: createQueue(db),
   ended: createEnded(db),
+  throughput: createThroughput(db),
   devices: createDevices(db),
   reported: createReportedTable(db),
   tokens: createTokens(db),
   joinings: createJoinings(db),
   approvals: createApprovals(db),
   logs: createLogs(logDb),
+  deviceMetrics: createDeviceMetrics(logDb),
   close: () => {
     logDb.close()
     db.close()

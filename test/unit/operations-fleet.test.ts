@@ -109,6 +109,37 @@ describe('tokens', () => {
   })
 })
 
+describe('token.self', () => {
+  test('tells each asker its own, and nothing of others', async () => {
+    for (const [subject, role] of [
+      ['admin', 'admin'],
+      ['olga', 'operator'],
+      ['victor', 'viewer'],
+    ] as const)
+      expect(outputOf(await desk.ask('token.self', {}, subject))).toEqual({
+        subject,
+        role,
+        fleet: 'default',
+        expires_at: '2999-01-01T00:00:00.000Z',
+        version: expect.stringMatching(/^\d+\./),
+      })
+    for (const subject of ['d1', 'nobody', '__proto__', ''])
+      expect([subject, codeOf(await desk.ask('token.self', {}, subject))]).toEqual([subject, 'forbidden'])
+    expect(codeOf(await desk.ask('token.self', { subject: 'admin' }, 'victor'))).toBe('invalid')
+  })
+
+  test('of several tokens of one subject it is the one that holds longest; a revoked one is none', async () => {
+    const made = outputOf(await desk.ask('token.create', { name: 'eve', role: 'viewer', ttl_seconds: 60 }))
+    expect(outputOf(await desk.ask('token.self', {}, 'eve'))).toMatchObject({ role: 'viewer', expires_at: made['expires_at'] })
+    await desk.advance(61_000)
+    expect(codeOf(await desk.ask('token.self', {}, 'eve'))).toBe('forbidden')
+    const next = outputOf(await desk.ask('token.create', { name: 'eve', role: 'operator', ttl_seconds: 600 }))
+    expect(outputOf(await desk.ask('token.self', {}, 'eve'))).toMatchObject({ role: 'operator', expires_at: next['expires_at'] })
+    await desk.ask('token.revoke', { token: 'eve' })
+    expect(codeOf(await desk.ask('token.self', {}, 'eve'))).toBe('forbidden')
+  })
+})
+
 describe('devices', () => {
   test('a drained one gets nothing new, keeps what it runs, and goes on when it is undrained', async () => {
     await desk.hello('d1')

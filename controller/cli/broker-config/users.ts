@@ -39,7 +39,12 @@ export const findUsers = async (sources: Sources): Promise<BrokerUser[]> => {
   const listed = existsSync(paths.controllerDb) ? listIn(paths.controllerDb) : []
   const revoked = new Set(listed.filter((one) => one.revoked_at !== null).map((one) => one.jti))
   const names = existsSync(paths.devices) ? readdirSync(paths.devices) : []
-  const local = [paths.adminToken, paths.controllerToken, ...names.map((name) => paths.device(name).token)].filter(existsSync)
+  const local = [
+    paths.adminToken,
+    paths.controllerToken,
+    paths.dashboardToken,
+    ...names.map((name) => paths.device(name).token),
+  ].filter(existsSync)
   const inFiles = await Promise.all([...local, ...sources.tokenFiles].map((file) => tokenIn(file, sources)))
   const newest = new Map<string, Known>()
   for (const one of [...listed, ...inFiles]) {

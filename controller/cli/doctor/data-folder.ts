@@ -43,7 +43,7 @@ const checkSecrets = (paths: Paths): Check => {
   const keys = namesIn(paths.keys)
     .filter((name) => !name.includes('.pub.'))
     .map((name) => join(paths.keys, name))
-  const files = [paths.adminToken, ...keys, ...devices].filter((file) => existsSync(file))
+  const files = [paths.adminToken, paths.dashboardToken, ...keys, ...devices].filter((file) => existsSync(file))
   const open = files.filter((file) => (statSync(file).mode & 0o077) !== 0)
   if (open.length === 0) return ok('secrets', `${files.length} files of keys and tokens, for their owner only`)
   return fail(

@@ -1,4 +1,4 @@
-import { firstSeqOf, type LogRecord } from '../../schemas/log.ts'
+import { firstSeqOf, type LogRecord } from '../schemas/log.ts'
 
 export interface LogMerge {
   /** Takes records from wherever they come; gives those whose turn it is, each exactly once and in order. */

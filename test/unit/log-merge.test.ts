@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { createLogMerge } from '../../controller/cli/log-merge.ts'
+import { createLogMerge } from '../../base/log-merge.ts'
 import type { LogRecord } from '../../schemas/log.ts'
 
 const line = (seq: number): LogRecord => [seq, 0, 'o', `line ${seq}`]

@@ -1,4 +1,4 @@
-import type { DevicePresence } from '../../schemas/device.ts'
+import type { DevicePresence } from './device.ts'
 
 /** online: connected and heard of lately; stale: connected but silent for 90 s; offline: it left, or was given up. */
 export const presenceOf = (isConnected: boolean, silentMs: number): DevicePresence => {

@@ -1,0 +1,317 @@
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { type RawData, type WebSocket, WebSocketServer } from 'ws'
+import { type Clock, every } from '../../../base/clock.ts'
+import type { Log } from '../../../base/log.ts'
+import { BrowserMessage, type DeviceShown, type View } from '../../../schemas/dashboard.ts'
+import { wireError } from '../../../schemas/errors.ts'
+import { matches, parseSelector } from '../../../schemas/selector.ts'
+import type { ControllerApi } from '../controller-api.ts'
+import { startFeed } from '../feeds/feed.ts'
+import type { LiveTopics } from '../feeds/live-topics.ts'
+import { type AskAs, type LogSource, runEvents, runLog, workloadLog } from '../feeds/source.ts'
+import type { Guard } from '../guard.ts'
+import type { Picture, PictureChange } from '../picture/picture.ts'
+import type { Session, Sessions } from '../sessions.ts'
+import type { Tickets } from '../tickets.ts'
+import { type Browser, createBrowser, type Look } from './browser.ts'
+
+export interface SocketsDeps {
+  fleet: string
+  version: string
+  guard: Guard
+  tickets: Tickets
+  sessions: Sessions
+  picture: Picture
+  topics: LiveTopics
+  api: ControllerApi
+  clock: Clock
+  log: Log
+}
+
+const mostBrowsers = 1000
+const mostLooks = 32
+const pingEveryMs = 20_000
+/** A token that was revoked shows nothing for longer than this. */
+const checkEveryMs = 5000
+
+/** The websockets of browsers: each says what it looks at, and gets that, and what becomes of it. */
+export const createSockets = (deps: SocketsDeps) => {
+  const { picture, sessions, clock, log } = deps
+  // Snapshots of large fleets are worth compressing, what changes is not; no memory is kept from one message to the next.
+  const server = new WebSocketServer({
+    noServer: true,
+    maxPayload: 16 * 1024,
+    perMessageDeflate: { threshold: 16 * 1024, serverNoContextTakeover: true, clientNoContextTakeover: true },
+  })
+  const browsers = new Map<WebSocket, { browser: Browser; session: Session; isAlive: boolean; isWelcome: boolean }>()
+
+  const everyLook = (use: (browser: Browser, look: Look) => void): void => {
+    for (const { browser } of browsers.values()) for (const look of browser.looks.values()) use(browser, look)
+  }
+
+  const show = (browser: Browser, look: Look): void => {
+    const data = shownOf(look.at)
+    if (data !== undefined) browser.say({ kind: 'show', id: look.id, at: clock.now(), data })
+  }
+
+  /** All of what a view shows now; undefined for those that are fed, or told of changes only. */
+  const shownOf = (at: View): unknown => {
+    switch (at.view) {
+      case 'overview':
+        return picture.overview()
+      case 'fleet':
+        return { rows: picture.devices.rows(clock.now(), clock.mono()) }
+      case 'device':
+        return deviceShown(at.device)
+      case 'approvals':
+        return { pending: picture.approvals() }
+      case 'tasks':
+        return { tasks: [], more: 0 }
+      case 'task':
+        return { changed: 0 }
+      case 'log':
+      case 'events':
+      case 'workload-log':
+        return undefined
+    }
+  }
+
+  const deviceShown = (device: string): DeviceShown => picture.devices.device(device, clock.now(), clock.mono())
+
+  /** What a change of the picture is for those who look at a view; undefined if it is nothing to them. */
+  const changeFor = (at: View, change: PictureChange): unknown => {
+    switch (at.view) {
+      case 'overview':
+        return change.overview
+      case 'fleet':
+        return change.fleet
+      case 'device':
+        return change.devices.has(at.device) ? deviceShown(at.device) : undefined
+      case 'tasks':
+        return change.tasks
+      case 'task':
+        return change.taskIds.has(at.task_id) ? { changed: clock.now() } : undefined
+      case 'approvals':
+        return change.approvals ? { pending: picture.approvals() } : undefined
+      case 'log':
+      case 'events':
+      case 'workload-log':
+        return undefined
+    }
+  }
+
+  picture.onChange((change) => {
+    const at = clock.now()
+    const { bar } = change
+    if (bar) for (const { browser, isWelcome } of browsers.values()) if (isWelcome) browser.say({ kind: 'bar', at, bar })
+    // Whoever looks at the same gets the same text: it is made once.
+    const made = new Map<string, string | undefined>()
+    const textFor = (view: View): string | undefined => {
+      const key = JSON.stringify(view)
+      if (!made.has(key)) {
+        const data = changeFor(view, change)
+        made.set(key, data === undefined ? undefined : `,"at":${at},"data":${JSON.stringify(data)}}`)
+      }
+      return made.get(key)
+    }
+    everyLook((browser, look) => {
+      if ('task_id' in look.at && look.ring && change.taskIds.has(look.at.task_id)) return look.ring()
+      const text = textFor(look.at)
+      if (text !== undefined && browser.keepsUp()) browser.send(`{"kind":"change","id":${look.id}${text}`)
+    })
+  })
+
+  const look = (browser: Browser, session: Session, id: number, at: View): void => {
+    browser.leave(id)
+    if (browser.looks.size >= mostLooks) {
+      const error = wireError('too_many', `One page looks at ${mostLooks} things at most`)
+      return browser.say({ kind: 'wrong', id, error })
+    }
+    const source = sourceOf(at, session)
+    if (!source) {
+      const one: Look = { id, at }
+      browser.looks.set(id, one)
+      lookAround()
+      return show(browser, one)
+    }
+    const feed = startFeed({
+      source,
+      topics: deps.topics,
+      clock,
+      after: 'after' in at ? at.after : 0,
+      send: (records, next, { live, complete }) => browser.say({ kind: 'records', id, records, next, live, complete }),
+      anew: () => browser.say({ kind: 'anew', id }),
+      wrong: (error) => browser.say({ kind: 'wrong', id, error }),
+      hasRoom: browser.hasRoom,
+    })
+    browser.looks.set(id, { id, at, close: feed.close, ring: feed.ring })
+  }
+
+  const sourceOf = (at: View, session: Session): LogSource | undefined => {
+    const ask: AskAs = (name, input) => deps.api.ask(session.token, name, input)
+    switch (at.view) {
+      case 'log':
+        return runLog(ask, deps.fleet, at.task_id, at.run)
+      case 'events':
+        return runEvents(ask, deps.fleet, at.task_id, at.run)
+      case 'workload-log':
+        return workloadLog(ask, deps.fleet, at.device, at.workload)
+      default:
+        return undefined
+    }
+  }
+
+  const match = (browser: Browser, id: number, text: string): void => {
+    const selector = parseSelector(text)
+    if (!selector.ok) {
+      const details = [{ field: 'selector', code: 'invalid_selector', message: selector.reason }]
+      return browser.say({ kind: 'wrong', id, error: wireError('invalid', `selector: ${selector.reason}`, details) })
+    }
+    const found = [...picture.devices.each()].filter(({ facts }) => matches(selector.requirements, facts.labels))
+    browser.say({ kind: 'matches', id, devices: found.map(({ n }) => n) })
+  }
+
+  /** Lets the picture know what anybody looks at. */
+  const lookAround = (): void => {
+    let watchesOverview = false
+    everyLook((_, { at }) => {
+      watchesOverview ||= at.view === 'overview'
+    })
+    picture.watchOverview(watchesOverview)
+    if (browsers.size === 0) picture.sleep()
+  }
+
+  const receive = (browser: Browser, session: Session, raw: RawData): void => {
+    const read = BrowserMessage.safeParse(jsonOf(raw))
+    if (!read.success)
+      return browser.say({ kind: 'wrong', id: null, error: wireError('invalid', 'The message is none that is known here') })
+    const message = read.data
+    switch (message.kind) {
+      case 'look':
+        return look(browser, session, message.id, message.at)
+      case 'leave':
+        browser.leave(message.id)
+        return lookAround()
+      case 'match':
+        return match(browser, message.id, message.selector)
+    }
+  }
+
+  const accept = (socket: WebSocket, session: Session): void => {
+    const browser = createBrowser(socket, clock)
+    const entry = { browser, session, isAlive: true, isWelcome: false }
+    browsers.set(socket, entry)
+    // What it says before there is something to show waits its turn.
+    const ready = picture.wake()
+    let last: Promise<void> = ready.then(() => {
+      entry.isWelcome = true
+      browser.say({ kind: 'welcome', at: clock.now(), version: deps.version, fleet: deps.fleet })
+      browser.say({ kind: 'bar', at: clock.now(), bar: picture.bar() })
+    })
+    socket.on('message', (raw) => {
+      last = last.then(() => {
+        if (browsers.has(socket)) receive(browser, session, raw)
+      })
+    })
+    socket.on('pong', () => {
+      entry.isAlive = true
+    })
+    socket.on('error', (error) => log.debug({ err: error }, 'a websocket failed'))
+    socket.on('close', () => {
+      browser.leaveAll()
+      browsers.delete(socket)
+      lookAround()
+    })
+  }
+
+  const dismiss = (socket: WebSocket, browser: Browser, reason: string): void => {
+    browser.say({ kind: 'bye', reason })
+    socket.close(4001, reason)
+  }
+
+  const pinging = every(clock, pingEveryMs, () => {
+    for (const [socket, entry] of browsers) {
+      if (!entry.isAlive) socket.terminate()
+      else {
+        entry.isAlive = false
+        socket.ping()
+      }
+    }
+  })
+
+  const catching = every(clock, 250, () => {
+    for (const [socket, { browser }] of browsers) {
+      if (browser.isStuck()) socket.terminate()
+      else if (browser.hasCaughtUp()) for (const one of browser.looks.values()) show(browser, one)
+    }
+  })
+
+  /** Sessions that have ended, and tokens that do not hold any more, see nothing more. */
+  let isChecking = false
+  const check = async (): Promise<void> => {
+    if (isChecking) return
+    isChecking = true
+    const verdicts = new Map<string, string | undefined>()
+    for (const { session } of browsers.values()) {
+      if (verdicts.has(session.token)) continue
+      const outcome = await deps.api.ask(session.token, 'token.self', {})
+      const isRefused = !outcome.ok && (outcome.error.code === 'unauthorized' || outcome.error.code === 'forbidden')
+      verdicts.set(session.token, isRefused ? outcome.error.message : undefined)
+    }
+    for (const [socket, { browser, session }] of browsers) {
+      const reason = sessions.holds(session) ? verdicts.get(session.token) : 'the session has ended'
+      if (reason !== undefined) dismiss(socket, browser, reason.slice(0, 100))
+    }
+    isChecking = false
+  }
+  const checking = every(clock, checkEveryMs, () => void check())
+
+  return {
+    upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+      socket.on('error', (error) => log.debug({ err: error }, 'a connection failed while it became a websocket'))
+      const refusal = deps.guard.refusalOf(request)
+      if (refusal) return refuse(socket, refusal.status)
+      const url = new URL(request.url ?? '/', 'http://localhost')
+      if (url.pathname !== '/dashboard/socket') return refuse(socket, 404)
+      // A browser always says where it comes from; who does not is none, and has no business with tickets of one.
+      if (request.headers.origin === undefined) return refuse(socket, 403)
+      const session = deps.tickets.take(url.searchParams.get('ticket') ?? '')
+      if (!session || !sessions.holds(session)) return refuse(socket, 401)
+      if (browsers.size >= mostBrowsers) return refuse(socket, 503)
+      server.handleUpgrade(request, socket, head, (accepted) => accept(accepted, session))
+    },
+    /** A session was signed out: its pages are told at once. */
+    ended: (session: Session): void => {
+      for (const [socket, entry] of browsers) if (entry.session.id === session.id) dismiss(socket, entry.browser, 'signed out')
+    },
+    count: (): number => browsers.size,
+    close: (): void => {
+      for (const timer of [pinging, catching, checking]) timer.cancel()
+      for (const socket of browsers.keys()) socket.close(1001, 'the dashboard ends')
+      for (const socket of browsers.keys()) clock.after(500, () => socket.terminate())
+      server.close()
+    },
+  }
+}
+export type Sockets = ReturnType<typeof createSockets>
+
+const statusText: Record<number, string> = {
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  404: 'Not Found',
+  421: 'Misdirected Request',
+  503: 'Service Unavailable',
+}
+
+const refuse = (socket: Duplex, status: number): void => {
+  socket.end(`HTTP/1.1 ${status} ${statusText[status] ?? 'Error'}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`)
+}
+
+const jsonOf = (raw: RawData): unknown => {
+  try {
+    return JSON.parse(Array.isArray(raw) ? Buffer.concat(raw).toString('utf8') : Buffer.from(raw as Buffer).toString('utf8')) // ws gives Buffers unless told otherwise
+  } catch {
+    return undefined // the schema refuses it
+  }
+}

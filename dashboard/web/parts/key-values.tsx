@@ -1,0 +1,15 @@
+import type { ComponentChildren } from 'preact'
+
+/** Facts: names and values. Those without a value are left out. */
+export const KeyValues = ({ facts }: { facts: readonly (readonly [name: string, value: ComponentChildren])[] }) => (
+  <dl class="key-values">
+    {facts
+      .filter(([, value]) => value !== null && value !== undefined && value !== '')
+      .map(([name, value]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>{value}</dd>
+        </div>
+      ))}
+  </dl>
+)

@@ -1,0 +1,29 @@
+import type { ComponentChildren } from 'preact'
+import { lookOf, type Tone } from '../format/states.ts'
+import { Icon, type IconName } from './icon.tsx'
+import { Plain } from './plain.tsx'
+
+/** The state of a device, task, run, workload, approval or token: colour, sign and word. */
+export const State = ({ state, title }: { state: string; title?: string | null }) => {
+  const { tone, icon, word } = lookOf(state)
+  return (
+    <Badge tone={tone} icon={icon} title={title ?? undefined}>
+      <Plain text={word} />
+    </Badge>
+  )
+}
+
+interface BadgeProps {
+  tone?: Tone
+  icon?: IconName
+  title?: string | undefined
+  children: ComponentChildren
+}
+
+/** A word that stands out. */
+export const Badge = ({ tone = 'off', icon, title, children }: BadgeProps) => (
+  <span class={`badge tone-${tone}`} title={title}>
+    {icon && <Icon name={icon} size={13} />}
+    {children}
+  </span>
+)

@@ -1,0 +1,35 @@
+import { createContext } from 'preact'
+import { useContext } from 'preact/hooks'
+import type { SessionShown } from '../../../schemas/dashboard.ts'
+import type { Outcome } from '../../../schemas/errors.ts'
+import { send } from '../api/ask.ts'
+
+/** Who is signed in, and what they may do. */
+export interface Session extends SessionShown {
+  /** Submit, cancel, start, stop, drain, approve. */
+  mayAct: boolean
+  /** Tokens, removing devices. */
+  isAdmin: boolean
+  signOut: () => void
+}
+
+export const SessionContext = createContext<Session | null>(null)
+
+/** Who is signed in. Only inside of the shell, where somebody is. */
+export const useSession = (): Session => {
+  const session = useContext(SessionContext)
+  if (!session) throw new Error('Nobody is signed in here')
+  return session
+}
+
+export const withRights = (shown: SessionShown, signOut: () => void): Session => ({
+  ...shown,
+  mayAct: shown.role !== 'viewer',
+  isAdmin: shown.role === 'admin',
+  signOut,
+})
+
+const path = '/dashboard/session'
+export const findSession = (): Promise<Outcome<SessionShown>> => send<SessionShown>('GET', path)
+export const openSession = (token: string): Promise<Outcome<SessionShown>> => send<SessionShown>('POST', path, { token })
+export const endSession = (): Promise<Outcome<undefined>> => send<undefined>('DELETE', path)

@@ -1,0 +1,48 @@
+import { useState } from 'preact/hooks'
+import { Button } from '../parts/button.tsx'
+import { Plain } from '../parts/plain.tsx'
+import { Segments } from '../parts/segments.tsx'
+import { useSession } from '../session/session.ts'
+import { chosenTheme, showTheme, type Theme } from './theme.ts'
+
+/** Who is signed in, the theme, the shortcuts, and the way out. */
+export const Account = ({ onShortcuts }: { onShortcuts: () => void }) => {
+  const { subject, role, fleet, version, signOut } = useSession()
+  const [theme, setTheme] = useState<Theme>(chosenTheme)
+  const choose = (next: Theme) => {
+    showTheme(next)
+    setTheme(next)
+  }
+  return (
+    <div class="account">
+      <div class="account-row">
+        <Segments
+          label="Theme"
+          value={theme}
+          options={[
+            { value: 'auto', label: 'As the system', icon: 'auto' },
+            { value: 'light', label: 'Light', icon: 'sun' },
+            { value: 'dark', label: 'Dark', icon: 'moon' },
+          ]}
+          onChange={choose}
+        />
+        <Button kind="quiet" icon="question" bare onClick={onShortcuts} title="Keyboard shortcuts">
+          Keyboard shortcuts
+        </Button>
+      </div>
+      <div class="account-row">
+        <p class="account-who">
+          <strong>
+            <Plain text={subject} cut />
+          </strong>
+          <span>
+            {role} · {fleet} · {version}
+          </span>
+        </p>
+        <Button kind="quiet" icon="out" bare onClick={signOut} title="Sign out">
+          Sign out
+        </Button>
+      </div>
+    </div>
+  )
+}
