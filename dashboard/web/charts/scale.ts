@@ -19,11 +19,11 @@ export const describeSeries = (label: string, series: Series, unit: string): str
 /** A number with no more than one place. */
 export const tidy = (value: number): string => String(Math.round(value * 10) / 10)
 
-/** A number of the form 1, 2 or 5 times a power of ten that is not below `value`. */
+/** A round number that is not below `value`. */
 export const niceCeiling = (value: number): number => {
   if (value <= 1) return 1
   const power = 10 ** Math.floor(Math.log10(value))
-  return (([1, 2, 5, 10] as const).find((step) => step * power >= value) ?? 10) * power
+  return (([1, 2, 3, 4, 5, 6, 8, 10] as const).find((step) => step * power >= value) ?? 10) * power
 }
 
 /** The path of a line through the numbers, in a field of `width` by `height`; it is broken where nothing is known. */

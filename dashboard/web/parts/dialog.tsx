@@ -19,6 +19,8 @@ export const Dialog = ({ title, onClose, actions, wide = false, children }: Dial
     const before = document.activeElement
     const element = dialog.current
     element?.showModal()
+    // Browsers take the first thing that can be pressed, which is the cross.
+    element?.querySelector<HTMLElement>('input, select, textarea, [data-first]')?.focus()
     return () => {
       element?.close()
       if (before instanceof HTMLElement) before.focus()

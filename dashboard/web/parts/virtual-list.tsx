@@ -1,6 +1,7 @@
 import type { ComponentChildren } from 'preact'
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { moveByArrows } from './move-by-arrows.ts'
+import { roles } from './roles.ts'
 import { type Sight, sightOf } from './sight.ts'
 
 interface VirtualListProps<Item> {
@@ -70,7 +71,7 @@ export const VirtualList = <Item,>(props: VirtualListProps<Item>) => {
           <div
             key={itemKey(item)}
             class="virtual-item"
-            {...(role === 'list' ? { role: 'listitem' } : { role: 'row', 'aria-rowindex': index + 2 })}
+            {...(role === 'list' ? { role: 'listitem' } : roles.row(index + 2))}
             style={{
               height: `${rowHeight}px`,
               width: `${100 / columns}%`,
