@@ -44,7 +44,6 @@ export const createLogStore = (most: { lines: number; chars: number } = { lines:
   let first = 0
   let base = 0
   let chars = 0
-  let widest = 0
   /** Lines, not numbers of records, that were never kept anywhere. */
   let missing = 0
   /** Of each stream the line that goes on, or -1. */
@@ -82,7 +81,6 @@ export const createLogStore = (most: { lines: number; chars: number } = { lines:
       missing += dropped.lines
     }
     chars += text.length
-    if (text.length > widest) widest = text.length
     const index = base + i
     if (i + 1 === chunkLines) seal()
     return index
@@ -102,7 +100,6 @@ export const createLogStore = (most: { lines: number; chars: number } = { lines:
     }
     open.texts[i] = whole
     chars += whole.length - before.length
-    if (whole.length > widest) widest = whole.length
     return true
   }
 
@@ -148,7 +145,7 @@ export const createLogStore = (most: { lines: number; chars: number } = { lines:
     clear: (): void => {
       chunks = []
       open = openChunk()
-      first = base = chars = widest = missing = 0
+      first = base = chars = missing = 0
       goingOn = { o: -1, e: -1, s: -1, a: -1 }
     },
 
@@ -157,8 +154,8 @@ export const createLogStore = (most: { lines: number; chars: number } = { lines:
     /** One past the last line. */
     end,
     missing: () => missing,
-    /** How many characters the longest line has. */
-    widest: () => widest,
+    /** How many characters are kept. */
+    chars: () => chars,
   }
 }
 export type LogStore = ReturnType<typeof createLogStore>
