@@ -6,7 +6,7 @@ export default defineConfig({
     // What the tests run in their own process; the built programs that they start are not counted. A floor, not an aim.
     coverage: {
       provider: 'v8',
-      include: ['{schemas,base,broker,controller,device}/**/*.ts'],
+      include: ['{schemas,base,broker,controller,device,dashboard/server}/**/*.ts'],
       exclude: ['**/main.ts', '**/*.d.ts'],
       reporter: ['text-summary'],
       thresholds: { lines: 75, functions: 70, branches: 70, statements: 72 },
@@ -17,7 +17,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           maxWorkers: 2,
-          include: ['test/{unit,simulation}/**/*.test.ts'],
+          include: ['test/{unit,simulation,web}/**/*.test.ts'],
           testTimeout: 20_000,
           sequence: { groupOrder: 0 },
         },
@@ -26,7 +26,7 @@ export default defineConfig({
         plugins: [textFiles()],
         test: {
           name: 'fleet',
-          include: ['test/fleet/**/*.test.ts'],
+          include: ['test/{fleet,browser}/**/*.test.ts'],
           globalSetup: ['test/build-once.ts'],
           // Real processes: more at a time than there are cores only makes each of them late.
           maxWorkers: 2,

@@ -1,3 +1,4 @@
+import { dashboard } from './dashboard.ts'
 import { device } from './device.ts'
 import { dispatch } from './dispatch.ts'
 import { latency } from './latency.ts'
@@ -17,5 +18,6 @@ export const benchParts: Readonly<Record<string, BenchPart>> = {
   supervise,
   device,
   scale,
+  dashboard,
   validate,
 }

@@ -102,8 +102,21 @@ export const startSimulatedDevice = (options: SimulatedDeviceOptions): { close()
     unacknowledged.push(change)
   }
 
+  /** What a device measures of its machine: as much text as a real one sends, and never the same twice. */
+  const measured = () => ({
+    cpu_percent: Math.round(Math.random() * 100),
+    memory_used_mb: 400 + Math.round(Math.random() * 200),
+    memory_total_mb: 1024,
+    disk_used_mb: 8000 + Math.round(Math.random() * 100),
+    disk_total_mb: 32_000,
+    load: [0.5, 0.4, 0.3],
+    temperature_celsius: 40 + Math.round(Math.random() * 20),
+    uptime_seconds: Math.round(performance.now() / 1000),
+    clock_offset_ms: 0,
+  })
+
   const beat = (): void => {
-    const running = { session, at: now(), mono_ms: performance.now(), running: [] }
+    const running = { session, at: now(), mono_ms: performance.now(), running: [], metrics: measured() }
     if (isWelcome) client?.publish(topics.heartbeat, JSON.stringify(running))
     if (unacknowledged.length > 0 && performance.now() - oldestSentAt > 10_000) report(unacknowledged)
   }

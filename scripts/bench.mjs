@@ -18,7 +18,7 @@ await build({
   platform: 'node',
   format: 'esm',
   target: 'node20',
-  external: ['better-sqlite3', 'bufferutil', 'utf-8-validate'],
+  external: ['better-sqlite3', 'bufferutil', 'utf-8-validate', 'playwright-core'],
   loader: { '.sql': 'text', '.sh': 'text' },
   define: { SKEIN_VERSION: '"bench"' },
   outExtension: { '.js': '.mjs' },

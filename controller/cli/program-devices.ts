@@ -11,7 +11,7 @@ const ownVerbs = {
   uninstall: 'take the service away again',
 }
 
-/** The verbs that change devices. */
+/** The verbs that change devices, and the one that looks back. */
 export const addDeviceVerbs = (device: Command, io: Io, act: Act, verb: Verb): void => {
   const load = () => import('./device-change.ts')
   for (const [name, about] of Object.entries(ownVerbs)) {
@@ -22,6 +22,17 @@ export const addDeviceVerbs = (device: Command, io: Io, act: Act, verb: Verb): v
       .argument('[any...]')
       .action(() => act(load().then((one) => one.ownVerbIsElsewhere(name))))
   }
+  verb(device, 'metrics', 'show how busy a device was: processor, memory, disk and temperature')
+    .argument('<device>')
+    .option('--since <time>', 'from then on: ISO 8601, or an age such as 6h (default 1h)')
+    .option('--until <time>', 'only up to then')
+    .action((name: string, _options, command: Command) =>
+      act(
+        import('./device-metrics.ts').then((one) =>
+          one.showMetrics(io, { ...flagsOf(command), ...command.opts<{ since?: string; until?: string }>() }, name),
+        ),
+      ),
+    )
   verb(device, 'drain', 'give devices no more work; what they run goes on')
     .argument('<device...>')
     .option('--wait', 'until nothing runs there any more')

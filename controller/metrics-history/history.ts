@@ -19,8 +19,9 @@ export const usualKeepMs = 48 * 3600 * 1000
 
 const lookEveryMs = 5000
 /** A slice of so many rows takes some milliseconds; then others have their turn. */
-const mostRows = 200
+const mostRows = 100
 const mostHours = 500
+const mostSettled = 1000
 const pauseMs = 10
 /** Of what cannot be stored, because the disk is full, so many hours are kept in memory. */
 const mostUnsaved = 4
@@ -54,13 +55,21 @@ export const startMetricsHistory = ({ table, commits, clock, log, keepMs }: Metr
   const settle = (device: string, one: Gathering): void =>
     putMinute(entryOf(unsaved, hourOf(one.minute), device), one.minute, meansOf(one))
 
-  const settleUpTo = (isOver: (minute: number) => boolean): void => {
+  /** Ends the minutes under way but this one, at most so many of them. Says whether that was all. */
+  const settleBut = (minute: number | undefined, most: number): boolean => {
+    let room = most
     for (const [device, one] of gathering) {
-      if (!isOver(one.minute)) continue
+      if (one.minute === minute) continue
+      if (room-- <= 0) return false
       settle(device, one)
       gathering.delete(device)
     }
-    // The oldest go first.
+    return true
+  }
+
+  const settleAll = async (minute: number): Promise<void> => {
+    while (!settleBut(minute, mostSettled) && !closed.signal.aborted) await sleep(clock, pauseMs, closed.signal)
+    // Of what could not be stored the oldest goes first.
     for (const hour of [...unsaved.keys()].sort((a, b) => a - b).slice(0, -mostUnsaved)) unsaved.delete(hour)
   }
 
@@ -69,25 +78,25 @@ export const startMetricsHistory = ({ table, commits, clock, log, keepMs }: Metr
       for (const [device, minutes] of devices) table.put({ hour, device, minutes: merged(table.get(hour, device), minutes) })
   }
 
-  /** Takes some rows out of what is not saved, in the order in which they lie on the disk. */
-  const takeSlice = (): Unsaved => {
-    const slice: Unsaved = new Map()
-    let room = mostRows
+  /** All that is not saved, in slices, in the order in which they lie on the disk. */
+  const slices = function* (): Generator<Unsaved> {
     for (const hour of [...unsaved.keys()].sort((a, b) => a - b)) {
-      const devices = unsaved.get(hour) ?? new Map<string, Hour>()
-      const names = [...devices.keys()].sort().slice(0, room)
-      slice.set(hour, new Map(names.map((name) => [name, devices.get(name) ?? emptyHour()])))
-      for (const name of names) devices.delete(name)
-      if (devices.size === 0) unsaved.delete(hour)
-      room -= names.length
-      if (room <= 0) break
+      const names = [...(unsaved.get(hour)?.keys() ?? [])].sort()
+      for (let i = 0; i < names.length; i += mostRows) {
+        const slice: Unsaved = new Map()
+        for (const name of names.slice(i, i + mostRows)) {
+          const minutes = take(unsaved, hour, name)
+          // It may have been removed meanwhile.
+          if (minutes) entryOf(slice, hour, name).set(minutes)
+        }
+        yield slice
+      }
     }
-    return slice
   }
 
   const saveAll = async (): Promise<void> => {
-    while (unsaved.size > 0 && !closed.signal.aborted) {
-      const slice = takeSlice()
+    for (const slice of slices()) {
+      if (closed.signal.aborted) return putBack(slice)
       writing = slice
       try {
         await commits.run(() => store(slice), 'process')
@@ -124,8 +133,8 @@ export const startMetricsHistory = ({ table, commits, clock, log, keepMs }: Metr
     if (minute === lastMinute || isBusy) return
     lastMinute = minute
     isBusy = true
-    settleUpTo((one) => one !== minute)
-    saveAll()
+    settleAll(minute)
+      .then(saveAll)
       .then(removeOld)
       .catch((error: unknown) => {
         if (!closed.signal.aborted) log.warn({ err: error }, 'metrics of devices could not be stored; tried again in a minute')
@@ -187,7 +196,7 @@ export const startMetricsHistory = ({ table, commits, clock, log, keepMs }: Metr
       if (closed.signal.aborted) return
       closed.abort()
       timer.cancel()
-      settleUpTo(() => true)
+      settleBut(undefined, gathering.size)
       const rest = unsaved
       unsaved = new Map()
       if (rest.size > 0)
@@ -211,6 +220,14 @@ const meansOf = ({ sums, counts }: Gathering): Sample =>
     const count = counts[i] ?? 0
     return count > 0 ? (sums[i] ?? 0) / count : null
   })
+
+const take = (rows: Unsaved, hour: number, device: string): Hour | undefined => {
+  const devices = rows.get(hour)
+  const minutes = devices?.get(device)
+  devices?.delete(device)
+  if (devices?.size === 0) rows.delete(hour)
+  return minutes
+}
 
 const entryOf = (rows: Unsaved, hour: number, device: string): Hour => {
   const devices = rows.get(hour) ?? new Map<string, Hour>()

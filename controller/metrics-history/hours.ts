@@ -45,8 +45,12 @@ export const valueAt = (hour: Hour, minute: number, figure: number): number | nu
 }
 
 /** One hour from two that are known in part; where both know something the newer one counts. */
-export const merged = (older: Hour | undefined, newer: Hour | undefined): Hour =>
-  emptyHour().map((_, i) => {
-    const byte = newer?.[i] ?? nothing
-    return byte === nothing ? (older?.[i] ?? nothing) : byte
-  })
+export const merged = (older: Hour | undefined, newer: Hour | undefined): Hour => {
+  const both = emptyHour()
+  for (const one of [older, newer])
+    for (let i = 0; one && i < both.length; i++) {
+      const byte = one[i] ?? nothing
+      if (byte !== nothing) both[i] = byte
+    }
+  return both
+}
