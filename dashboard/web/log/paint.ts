@@ -8,8 +8,8 @@ export interface Paint {
 type Colours = Readonly<Record<'--light' | '--dark' | '--behind', string>>
 
 /** What is behind a log, in the light and in the dark. */
-const light = 0xffffff
-const dark = 0x0f1318
+const light = 0xfbfcfc
+const dark = 0x101716
 
 /**
  * How a style is shown so that it can be read, in the light and in the dark. The sixteen colours of a terminal are the style sheet's; all
