@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { createRefresh } from '../../dashboard/server/picture/refresh.ts'
-import { whatOf } from '../../dashboard/server/picture/what.ts'
+import { whatOf } from '../../dashboard/web/format/what.ts'
 import { clockOf, createTime } from '../simulation/sim-clock.ts'
 
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
@@ -83,7 +83,7 @@ describe('whatOf()', () => {
 
   test('a few words for every kind of work, on one line', () => {
     expect(of({ command: 'echo  a\n b' })).toBe('echo a b')
-    expect(of({ command: ['sh', '-c', 'exit 3'] })).toBe('sh -c exit 3')
+    expect(of({ command: ['sh', '-c', 'exit 3'] })).toBe("sh -c 'exit 3'")
     expect(of({ script: '#!/bin/sh\n# says hello\nset -eu\n\n  echo hello\n' })).toBe('echo hello')
     expect(of({ script: '#!/bin/sh\n' })).toBe('script')
     expect(of({ prompt: 'Find out why' })).toBe('Find out why')

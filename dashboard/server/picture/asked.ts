@@ -7,9 +7,9 @@ import type { Outcome } from '../../../schemas/errors.ts'
 import { instant } from '../../../schemas/ids.ts'
 import type { InputOf, OperationName, OutputOf } from '../../../schemas/operations.ts'
 import type { Task } from '../../../schemas/task.ts'
+import { whatOf } from '../../web/format/what.ts'
 import type { Devices } from './devices.ts'
 import { createRefresh } from './refresh.ts'
-import { whatOf } from './what.ts'
 
 export interface AskedDeps {
   /** Asks the controller with the dashboard's own token. */

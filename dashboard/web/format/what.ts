@@ -1,16 +1,17 @@
 import type { Task } from '../../../schemas/task.ts'
+import { shellWord } from './shell-words.ts'
 
-const most = 160
+const most = 120
 
-/** What a task runs, in a few words: as it is called, or the beginning of what it is. */
+/** What a task runs, in a few words: its title, if somebody gave it one. */
 export const whatOf = ({ payload, metadata }: Pick<Task, 'payload' | 'metadata'>): string => {
   const title = metadata['title'] ?? metadata['name']
   if (typeof title === 'string' && title.trim() !== '') return cut(title)
-  if (payload.command !== undefined) return cut(typeof payload.command === 'string' ? payload.command : payload.command.join(' '))
-  if (payload.script !== undefined) return cut(firstLine(payload.script))
-  if (payload.prompt !== undefined) return cut(payload.prompt)
-  if (payload.recipe !== undefined) return cut(`recipe ${payload.recipe}`)
-  return cut(`workload ${payload.workload ?? ''}`)
+  const { command, script, prompt, recipe, workload } = payload
+  if (command !== undefined) return cut(typeof command === 'string' ? command : command.map(shellWord).join(' '))
+  if (script !== undefined) return cut(firstLine(script))
+  if (prompt !== undefined) return cut(prompt)
+  return recipe !== undefined ? cut(`recipe ${recipe}`) : cut(`workload ${workload ?? ''}`)
 }
 
 /** The first line that says something: no shebang, no comment, no setting of the shell. */
@@ -21,6 +22,17 @@ const firstLine = (script: string): string =>
     .find((line) => line !== '' && !line.startsWith('#') && !line.startsWith('set -')) ?? 'script'
 
 const cut = (text: string): string => {
-  const flat = text.replace(/\s+/g, ' ').trim()
+  const flat = text
+    .slice(0, 4 * most)
+    .replace(/\s+/g, ' ')
+    .trim()
   return flat.length > most ? `${flat.slice(0, most - 1)}…` : flat
+}
+
+/** Where a task is to run. */
+export const targetWords = ({ device, selector, fanout }: Task['target']): string => {
+  if (device !== undefined) return device
+  const which = selector ? `that match ${selector}` : ''
+  if (fanout === 'all') return which ? `all devices ${which}` : 'all devices'
+  return which ? `any device that matches ${selector}` : 'any device'
 }

@@ -1,0 +1,71 @@
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
+import type { WireError } from '../../../schemas/errors.ts'
+import type { RecordsView } from '../live/looks.ts'
+import { useLivePicture } from '../live/use-live.ts'
+import { createLogStore, type LogStore } from './log-store.ts'
+
+/** How a log stands: older lines are still on their way, new ones come as they are written, or there will be no more. */
+export type LogStanding = 'catching-up' | 'live' | 'complete'
+
+export interface FollowedLog {
+  store: LogStore
+  /** Another one whenever lines have come, at most once in a frame. */
+  version: number
+  /** The instant of its first line. */
+  startedAt: number
+  standing: LogStanding
+  error: WireError | null
+}
+
+/** Follows a log for as long as somebody looks at it. */
+export const useLog = (view: RecordsView): FollowedLog => {
+  const live = useLivePicture()
+  const key = JSON.stringify(view)
+  const store = useMemo(() => createLogStore(), [key])
+  const [version, setVersion] = useState(0)
+  const [standing, setStanding] = useState<LogStanding>('catching-up')
+  const [error, setError] = useState<WireError | null>(null)
+  const startedAt = useRef(0)
+  const onFrame = useFrames(() => setVersion((before) => before + 1))
+
+  useEffect(() => {
+    setStanding('catching-up')
+    setError(null)
+    let isComplete = false
+    return live.follow(view, {
+      onRecords: (records, { complete }) => {
+        store.append(records)
+        startedAt.current ||= records[0]?.[1] ?? 0
+        isComplete = complete
+        onFrame()
+      },
+      onAnew: () => {
+        store.clear()
+        onFrame()
+      },
+      onLive: (isLive) => setStanding(isComplete ? 'complete' : isLive ? 'live' : 'catching-up'),
+      onWrong: setError,
+    })
+  }, [live, store])
+  return { store, version, startedAt: startedAt.current, standing, error }
+}
+
+/** Calls back in the next frame, once for however many asked. */
+export const useFrames = (callback: () => void): (() => void) => {
+  const latest = useRef(callback)
+  latest.current = callback
+  const frames = useMemo(() => {
+    let frame = 0
+    return {
+      ask: (): void => {
+        frame ||= requestAnimationFrame(() => {
+          frame = 0
+          latest.current()
+        })
+      },
+      stop: (): void => cancelAnimationFrame(frame),
+    }
+  }, [])
+  useEffect(() => frames.stop, [])
+  return frames.ask
+}
