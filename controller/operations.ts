@@ -58,6 +58,9 @@ type OwnOperation =
 
 type Refusal = ReturnType<typeof refused>
 
+/** Whether it only asks, and changes nothing: a preview is posted because a task is too large for a query, and asked for while somebody still writes. */
+const isQuestion = (name: OperationName): boolean => operations[name].http.method === 'get' || name === 'task.preview'
+
 /** Answers every operation of the table: checks who asks, reads the input, does it, commits. */
 export const createOperations = (deps: OperationsDeps): Ask => {
   const { store, fleet, execution, intake, views, commits, audit, clock, reading, retention, effects } = deps
@@ -232,7 +235,7 @@ export const createOperations = (deps: OperationsDeps): Ask => {
       return refusalOf(name, parsed.error, 'shape' in shape ? Object.keys(shape.shape) : [])
     }
     const outcome = await performed(name, asker, parsed.data)
-    if (!outcome.ok && operations[name].http.method !== 'get') audit(asker.subject, name, outcome.error.code)
+    if (!outcome.ok && !isQuestion(name)) audit(asker.subject, name, outcome.error.code)
     return outcome
   }
 }

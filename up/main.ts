@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process'
-import { mkdirSync, rmSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { writeFileAtomic } from '../base/atomic-file.ts'
 import { systemClock } from '../base/clock.ts'
 import { configExitCode, readConfig } from '../base/config.ts'
 import { holdFolder } from '../base/hold.ts'
+import { linkToDashboard } from '../base/invitation.ts'
 import { startLog } from '../base/log.ts'
 import { pathsIn } from '../base/paths.ts'
 import type { Config } from '../base/settings.ts'
@@ -102,6 +103,7 @@ const main = async (config: Config<'up'>): Promise<number> => {
         cwd: process.cwd(),
         addresses,
         devices,
+        link: process.stdout.isTTY ? await linkOf(addresses.http, paths.adminToken) : undefined,
       }),
     )
     await asked
@@ -111,6 +113,15 @@ const main = async (config: Config<'up'>): Promise<number> => {
   await supervisor.close()
   await hold.close()
   return 0
+}
+
+/** Nobody needs it to begin. */
+const linkOf = async (http: string, tokenFile: string): Promise<string | undefined> => {
+  try {
+    return (await linkToDashboard(http, readFileSync(tokenFile, 'utf8').trim())).url
+  } catch {
+    return undefined // the token does it as well, and `skein open` tells what is wrong
+  }
 }
 
 // Whoever read the output has gone; the parts go on.

@@ -11,10 +11,12 @@ interface Facts {
   cwd: string
   addresses: Addresses
   devices: readonly string[]
+  /** A link that signs its first visitor in, where a person is there to follow it. */
+  link?: string | undefined
 }
 
 /** What `skein up` prints when all parts answer: where everything is, and a ready-made line for each way in. */
-export const summaryOf = ({ version, fleet, data, cwd, addresses, devices }: Facts): string => {
+export const summaryOf = ({ version, fleet, data, cwd, addresses, devices, link }: Facts): string => {
   const paths = pathsIn(shortest(data, cwd))
   const token = `"$(cat ${quoted(paths.adminToken)})"`
   const submit = topicOf(fleet, 'request', { client: 'admin', operation: 'task/submit' })
@@ -24,6 +26,8 @@ export const summaryOf = ({ version, fleet, data, cwd, addresses, devices }: Fac
   return [
     `Skein ${version} is ready: fleet "${fleet}", ${counted(devices.length, 'device')}${devices.length > 0 ? ` (${devices.join(', ')})` : ''}`,
     '',
+    `  dashboard        ${link ?? `${addresses.http}/`}    ${link ? 'signs you in, once' : 'sign in with the token'}`,
+    ...(addresses.https ? [`  dashboard, TLS   ${addresses.https}/`] : []),
     `  MQTT             ${addresses.mqtt}${addresses.ws ? '    any user name, the token as password' : ''}`,
     ...(addresses.ws ? [`  MQTT, WebSocket  ${addresses.ws}`] : []),
     ...(addresses.mqtts ? [`  MQTT, TLS        ${addresses.mqtts}`] : []),

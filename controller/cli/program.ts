@@ -227,6 +227,13 @@ export const programOf = (io: Io, act: Act): Command => {
   verb(program, 'whoami', 'show whose token is at hand, what its role is, and until when it holds').action(
     (_options, command: Command) => act(import('./whoami.ts').then((one) => one.whoAmI(io, flagsOf(command)))),
   )
+  verb(program, 'open', 'print a link that opens the dashboard and signs one visitor in, with the token at hand')
+    .option('--http <url>', 'where the dashboard is, if it is not that of the data folder')
+    .action((_options, command: Command) =>
+      act(
+        import('./open.ts').then((one) => one.openDashboard(io, { ...flagsOf(command), ...command.opts<{ http?: string }>() })),
+      ),
+    )
   program
     .command('completion')
     .description('print a completion script for bash, zsh or fish')

@@ -11,7 +11,7 @@ import { createGuard } from './guard.ts'
 import { secured } from './headers.ts'
 import { servePages } from './pages.ts'
 import { createPicture } from './picture/picture.ts'
-import { openSessions } from './sessions.ts'
+import { openSessions, type Session } from './sessions.ts'
 import { sendError, sessionIn, signInRouter } from './sign-in.ts'
 import { createSockets } from './sockets/sockets.ts'
 import { createTickets } from './tickets.ts'
@@ -41,13 +41,16 @@ export interface Dashboard {
   close(): void
 }
 
+/** From the question for one to the opened websocket. */
+const ticketHoldsMs = 30_000
+
 /** The dashboard: pages, sessions, and websockets on the topics that everybody has. What people do there the controller decides, by their own tokens. */
 export const startDashboard = (options: DashboardOptions): Dashboard => {
   const { fleet, version, bus, clock, log, files } = options
   const guard = createGuard(options.hosts)
   const api = createControllerApi(options.api, options.ca)
   const sessions = openSessions({ key: files.sessionKey, ended: files.endedSessions }, clock)
-  const tickets = createTickets(clock)
+  const tickets = createTickets<Session>(clock, ticketHoldsMs)
   const picture = createPicture({ fleet, bus, clock, log, ask: (name, input) => api.ask(options.token(), name, input) })
   const sockets = createSockets({
     ...{ fleet, version, guard, tickets, sessions, picture, api, clock, log },

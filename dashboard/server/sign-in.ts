@@ -2,12 +2,12 @@ import express, { type RequestHandler, type Response, type Router } from 'expres
 import { z } from 'zod'
 import type { Clock } from '../../base/clock.ts'
 import type { SessionShown } from '../../schemas/dashboard.ts'
-import { errorCodes, type WireError, wireError } from '../../schemas/errors.ts'
-import { askerRoles } from '../../schemas/operation.ts'
+import { accepted, errorCodes, type Outcome, type WireError, wireError } from '../../schemas/errors.ts'
 import { createAttempts } from './attempts.ts'
 import type { ControllerApi } from './controller-api.ts'
+import { fault, personOf } from './person.ts'
 import type { Session, Sessions } from './sessions.ts'
-import type { Tickets } from './tickets.ts'
+import { createTickets, type Tickets } from './tickets.ts'
 
 export interface SignInDeps {
   fleet: string
@@ -15,19 +15,32 @@ export interface SignInDeps {
   /** Where devices find the broker. */
   brokerUrl: () => string
   sessions: Sessions
-  tickets: Tickets
+  tickets: Tickets<Session>
   api: ControllerApi
   clock: Clock
   /** A session was signed out. */
   ended: (session: Session) => void
 }
 
-const Body = z.strictObject({ token: z.string().trim().min(1, 'is missing').max(8192, 'is longer than any token') })
+const Token = z
+  .string()
+  .trim()
+  .min(1, 'is missing')
+  .max(8192, 'is longer than any token')
+  .regex(/^[\w-]+\.[\w-]+\.[\w-]+$/, 'is none: a token is three long words of letters and digits with dots between them')
+const Body = z.union([z.strictObject({ code: z.string().max(200) }), z.strictObject({ token: Token })])
 
-/** Signing in with a token, out again, and tickets for the websocket: `/dashboard/session` and `/dashboard/ticket`. */
+/** A link that signs somebody in is followed soon, or never. */
+const invitationHoldsMs = 600_000
+
+/**
+ * Signing in and out, `/dashboard/session`; tickets for the websocket, `/dashboard/ticket`; and codes for a link that signs in its first
+ * visitor as whoever asked for it, `/dashboard/invitation`.
+ */
 export const signInRouter = (deps: SignInDeps): Router => {
   const { sessions, clock } = deps
   const attempts = createAttempts(clock)
+  const invitations = createTickets<string>(clock, invitationHoldsMs)
   const router = express.Router()
 
   const shown = (session: Session): SessionShown => ({
@@ -39,6 +52,28 @@ export const signInRouter = (deps: SignInDeps): Router => {
     expires_at: new Date(session.expiresAt).toISOString(),
   })
 
+  /** The token that is shown, or that a code stands for. */
+  const tokenFrom = (raw: unknown): Outcome<string> => {
+    const body = Body.safeParse(raw)
+    if (!body.success) {
+      const { error } = Token.safeParse(Object(raw).token)
+      return { ok: false, error: fault('token', 'invalid', `The token ${error?.issues[0]?.message ?? 'is missing'}`) }
+    }
+    if ('token' in body.data) return accepted(body.data.token)
+    const token = invitations.take(body.data.code)
+    if (token !== undefined) return accepted(token)
+    return { ok: false, error: fault('code', 'unauthorized', 'This link has been used, or is too old: sign in with a token') }
+  }
+
+  const invite: RequestHandler = async (request, response) => {
+    const shown = /^Bearer +(\S+) *$/i.exec(request.get('authorization') ?? '')?.[1] ?? sessionIn(response)?.token
+    if (shown === undefined) return sendError(response, notSignedIn)
+    const found = await personOf(deps.api, shown)
+    if (!found.ok) return sendError(response, found.error)
+    const expiresAt = new Date(clock.now() + invitationHoldsMs).toISOString()
+    response.status(201).json({ code: invitations.issue(shown), subject: found.output.subject, expires_at: expiresAt })
+  }
+
   const signIn: RequestHandler = async (request, response) => {
     const address = request.socket.remoteAddress ?? ''
     const waitSeconds = attempts.waitSeconds(address)
@@ -46,24 +81,18 @@ export const signInRouter = (deps: SignInDeps): Router => {
       response.set('retry-after', String(waitSeconds))
       return sendError(response, wireError('too_many', `Too many tokens that do not hold: try again in ${waitSeconds} seconds`))
     }
-    const body = Body.safeParse(request.body)
-    if (!body.success)
-      return sendError(response, tokenFault('invalid', `The token ${body.error.issues[0]?.message ?? 'is missing'}`))
-    const { token } = body.data
-    const outcome = await deps.api.ask(token, 'token.self', {})
-    if (!outcome.ok) {
-      const { code, message } = outcome.error
-      if (code === 'unavailable') return sendError(response, outcome.error)
+    const token = tokenFrom(request.body)
+    if (!token.ok) {
       attempts.failed(address)
-      if (code === 'forbidden')
-        return sendError(response, tokenFault('forbidden', 'This token is a device’s or for joining: it is not for people'))
-      return sendError(response, tokenFault('unauthorized', message))
+      return sendError(response, token.error)
+    }
+    const found = await personOf(deps.api, token.output)
+    if (!found.ok) {
+      if (found.error.code !== 'unavailable') attempts.failed(address)
+      return sendError(response, found.error)
     }
     attempts.succeeded(address)
-    const role = askerRoles.find((one) => one === outcome.output.role)
-    if (!role) return sendError(response, tokenFault('forbidden', `A token of role ${outcome.output.role} is not for people`))
-    const who = { subject: outcome.output.subject, role, expiresAt: Date.parse(outcome.output.expires_at) }
-    const { session, sealed } = await sessions.begin(token, who)
+    const { session, sealed } = await sessions.begin(token.output, found.output)
     const isSecured = 'encrypted' in request.socket || request.get('x-forwarded-proto') === 'https'
     response
       .set('set-cookie', sessions.header(sealed, session.expiresAt - clock.now(), isSecured))
@@ -92,6 +121,7 @@ export const signInRouter = (deps: SignInDeps): Router => {
       .status(204)
       .end()
   })
+  router.post('/invitation', invite)
   router.post('/ticket', (_request, response) => {
     const session = sessionIn(response)
     if (session) response.json({ ticket: deps.tickets.issue(session) })
@@ -110,6 +140,3 @@ export const sendError = (response: Response, error: WireError, status = statusO
 }
 
 const statusOf = (code: string): number => Object.entries(errorCodes).find(([name]) => name === code)?.[1].status ?? 500
-
-const tokenFault = (code: 'invalid' | 'unauthorized' | 'forbidden', message: string): WireError =>
-  wireError(code, message, [{ field: 'token', code, message }])

@@ -107,7 +107,10 @@ describe('signing in', () => {
     for (const [token, code] of [
       ['', 'invalid'],
       ['x'.repeat(9000), 'invalid'],
-      ['not-a-token', 'unauthorized'],
+      ['not a token', 'invalid'],
+      ['not-a-token', 'invalid'],
+      ['a.b.c\r\nx-injected: 1', 'invalid'],
+      ['a.b.c', 'unauthorized'],
       [`${fleet.token.slice(0, -4)}AAAA`, 'unauthorized'],
       [await fleet.tokenFor('nobody-knows', 'admin'), 'unauthorized'],
       [device, 'unauthorized'],
@@ -119,6 +122,25 @@ describe('signing in', () => {
     expect((await fetch(`${http}/dashboard/session`, { method: 'POST', body: '{{{' })).status).toBe(400)
     expect((await fetch(`${http}/dashboard/session`)).status).toBe(401)
     expect((await fetch(`${http}/dashboard/ticket`, { method: 'POST' })).status).toBe(401)
+  })
+
+  test('skein open makes a link that signs in once, as whoever asked for it', async () => {
+    const { code, stdout } = await fleet.cli(['open', '--json'])
+    expect(code).toBe(0)
+    const link = JSON.parse(stdout) as { url: string; subject: string }
+    expect(link).toMatchObject({ subject: 'admin', url: expect.stringMatching(new RegExp(`^${http}/login#[\\w-]{20,}$`)) })
+    expect(link.url).not.toContain(fleet.token)
+    const follow = (): Promise<Response> =>
+      fetch(`${http}/dashboard/session`, { method: 'POST', body: JSON.stringify({ code: link.url.split('#')[1] }) })
+    const first = await follow()
+    expect([first.status, await first.json()]).toMatchObject([201, { subject: 'admin', role: 'admin' }])
+    const second = await follow()
+    expect([second.status, await second.json()]).toMatchObject([401, { error: { details: [{ field: 'code' }] } }])
+    expect((await fetch(`${http}/dashboard/invitation`, { method: 'POST' })).status).toBe(401)
+    const refused = await fleet.cli(['open', '--token', await fleet.tokenFor('nobody-knows', 'admin')])
+    expect([refused.code, refused.stderr]).toEqual([3, expect.stringContaining('refuses')])
+    expect((await fleet.cli(['open', '--http', 'http://127.0.0.1:1'])).code).toBe(4)
+    expect((await fleet.cli(['open', '--http', 'nonsense'])).code).toBe(2)
   })
 
   test('signed out is signed out: the cookie is worth nothing, and its pages are told', async () => {
@@ -196,7 +218,7 @@ describe('who may ask', () => {
   test('whoever guesses tokens has to wait; who is signed in goes on', async () => {
     const who = await signIn(http, fleet.token)
     let refused: Awaited<ReturnType<typeof signIn>> | undefined
-    for (let i = 0; i < 15 && refused?.status !== 429; i++) refused = await signIn(http, `guess-${i}`)
+    for (let i = 0; i < 15 && refused?.status !== 429; i++) refused = await signIn(http, `guess.${i}.x`)
     expect(refused).toMatchObject({ status: 429, body: { error: { code: 'too_many' } } })
     expect((await who.ask('GET', '/api/v1/devices')).status).toBe(200)
     expect((await fleet.api('GET', '/devices')).status).toBe(200)

@@ -51,7 +51,7 @@ for (const apart of [false, true]) {
       await fleet.ended(id)
       await eventually('the task among the recent', () => {
         const [first] = (looking.now(1) as Overview).recent
-        return first?.task_id === id && first.state === 'failed' && first.exit_code === 3 && first.what === 'sh -c exit 3'
+        return first?.task_id === id && first.state === 'failed' && first.exit_code === 3 && first.what === "sh -c 'exit 3'"
       })
       await eventually('its end, to those who look at tasks', () =>
         looking.messages.some(

@@ -75,10 +75,10 @@ describe.each([
     await here.online('local')
 
     const refused = await here.cli(['key', 'forget', old])
-    expect([refused.code, refused.stderr]).toEqual([3, expect.stringContaining('admin, left')])
+    expect([refused.code, refused.stderr]).toEqual([3, expect.stringContaining('admin, dashboard, left')])
     const { raw } = await connecting(here, left)
     const forgotten = await here.cli(['key', 'forget', old, '--force'])
-    expect([forgotten.code, forgotten.stderr]).toEqual([0, 'Their tokens hold no more: admin, left\n'])
+    expect([forgotten.code, forgotten.stderr]).toEqual([0, 'Their tokens hold no more: admin, dashboard, left\n'])
     await raw.closed()
     expect((await connecting(here, left)).code).toBe(4)
     expect(await restApi(here, left)).toBe(401)

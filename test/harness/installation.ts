@@ -133,7 +133,7 @@ export const startInstallation = async (options: InstallationOptions = {}) => {
       headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
       ...(body === undefined
         ? {}
-        : { body: typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body) }),
+        : { body: typeof body === 'string' ? body : body instanceof Uint8Array ? Buffer.from(body) : JSON.stringify(body) }),
       signal: AbortSignal.timeout(20_000),
     })
     return { status: response.status, body: await response.json() }

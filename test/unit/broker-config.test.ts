@@ -123,6 +123,7 @@ describe('skein broker-config', () => {
     expect(found).toEqual([
       { subject: 'admin', role: 'admin' },
       { subject: 'controller', role: 'controller' },
+      { subject: 'dashboard', role: 'viewer' },
       { subject: 'pump', role: 'device' },
     ])
     const text = files.find((file: { name: string }) => file.name === 'users.conf').text

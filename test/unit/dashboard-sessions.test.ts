@@ -83,7 +83,7 @@ describe('createTickets()', () => {
   const session: Session = { id: 's', token: 't', subject: 'ann', role: 'viewer', expiresAt: 2_000_000_000_000 }
 
   test('a ticket is good once, and for half a minute', () => {
-    const tickets = createTickets(clock)
+    const tickets = createTickets<Session>(clock, 30_000)
     const [first, second] = [tickets.issue(session), tickets.issue(session)]
     expect(first).not.toBe(second)
     expect(tickets.take(first)).toBe(session)
@@ -94,7 +94,7 @@ describe('createTickets()', () => {
   })
 
   test('many that nobody uses do not pile up', () => {
-    const tickets = createTickets(clock)
+    const tickets = createTickets<Session>(clock, 30_000)
     const first = tickets.issue(session)
     for (let i = 0; i < 10_001; i++) tickets.issue(session)
     expect(tickets.take(first)).toBeUndefined()

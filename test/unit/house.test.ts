@@ -40,6 +40,15 @@ describe('the house', () => {
     })
   }
 
+  test('of the schemas the browser knows the types only: zod would double what it has to load', () => {
+    const values = sourcesIn('dashboard/web').flatMap((file) =>
+      [
+        ...readFileSync(join(root, file), 'utf8').matchAll(/^(import|export) (?!type )[^'"]*['"]([^'"]*schemas\/[^'"]*)['"]/gm),
+      ].map((found) => `${file} imports ${found[2]}`),
+    )
+    expect(values).toEqual([])
+  })
+
   test('importsOf() finds every kind of import', () => {
     const text = `import a from './a.ts'\nimport type { B } from "./b.ts"\nexport { c } from './c.ts'\nimport './d.ts'\nawait import('./e.ts')`
     expect(importsOf(text)).toEqual(['./a.ts', './b.ts', './c.ts', './d.ts', './e.ts'])

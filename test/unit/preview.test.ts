@@ -170,6 +170,10 @@ describe('task.preview', () => {
       expect(previewed.ok).toBe(false)
       expect(previewed).toEqual(submitted)
     }
+    const audits = desk.wire.sent.filter((one) => one.topic.endsWith('/event/audit')).map((one) => one.text)
+    expect(audits.some((text) => text.includes('task.submit'))).toBe(true)
+    // Somebody who still writes is no news.
+    expect(audits.some((text) => text.includes('task.preview'))).toBe(false)
     const forNobody = { ...task, target: { selector: 'role=none', fanout: 'all' } }
     const submitted = await desk.ask('task.submit', forNobody)
     expect(outputOf(await desk.ask('task.preview', forNobody))).toMatchObject({

@@ -89,6 +89,7 @@ describe('issueLocalTokens() and registerLocalTokens()', () => {
     await registerLocalTokens(store, local)
     expect(Object.fromEntries(store.tokens.list(10, 0).map((one) => [one.subject, one.key]))).toEqual({
       admin: fresh,
+      dashboard: fresh,
       d1: fresh,
       a: old, // listed when there was only one
     })

@@ -44,6 +44,13 @@ export const createRefresh = (clock: Clock, { gapMs, everyMs }: { gapMs: number;
       isWanted = true
       plan()
     },
+    /** As if nothing had been asked yet: soon, and what was answered before does not count. */
+    askAnew: (): void => {
+      hasAnswered = false
+      lastAtMono = Number.NEGATIVE_INFINITY
+      isWanted = true
+      plan()
+    },
     /** Whether an answer has come, of whatever kind, since it was started. */
     hasAnswered: (): boolean => hasAnswered,
     stop: (): void => {

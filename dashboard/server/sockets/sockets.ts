@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream'
 import { type RawData, type WebSocket, WebSocketServer } from 'ws'
 import { type Clock, every } from '../../../base/clock.ts'
 import type { Log } from '../../../base/log.ts'
-import { BrowserMessage, type DeviceShown, type View } from '../../../schemas/dashboard.ts'
+import { BrowserMessage, type View } from '../../../schemas/dashboard.ts'
 import { wireError } from '../../../schemas/errors.ts'
 import { matches, parseSelector } from '../../../schemas/selector.ts'
 import type { ControllerApi } from '../controller-api.ts'
@@ -11,16 +11,17 @@ import { startFeed } from '../feeds/feed.ts'
 import type { LiveTopics } from '../feeds/live-topics.ts'
 import { type AskAs, type LogSource, runEvents, runLog, workloadLog } from '../feeds/source.ts'
 import type { Guard } from '../guard.ts'
-import type { Picture, PictureChange } from '../picture/picture.ts'
+import type { Picture } from '../picture/picture.ts'
 import type { Session, Sessions } from '../sessions.ts'
 import type { Tickets } from '../tickets.ts'
 import { type Browser, createBrowser, type Look } from './browser.ts'
+import { createViews } from './views.ts'
 
 export interface SocketsDeps {
   fleet: string
   version: string
   guard: Guard
-  tickets: Tickets
+  tickets: Tickets<Session>
   sessions: Sessions
   picture: Picture
   topics: LiveTopics
@@ -44,6 +45,7 @@ export const createSockets = (deps: SocketsDeps) => {
     maxPayload: 16 * 1024,
     perMessageDeflate: { threshold: 16 * 1024, serverNoContextTakeover: true, clientNoContextTakeover: true },
   })
+  const views = createViews(picture, clock)
   const browsers = new Map<WebSocket, { browser: Browser; session: Session; isAlive: boolean; isWelcome: boolean }>()
 
   const everyLook = (use: (browser: Browser, look: Look) => void): void => {
@@ -51,54 +53,8 @@ export const createSockets = (deps: SocketsDeps) => {
   }
 
   const show = (browser: Browser, look: Look): void => {
-    const data = shownOf(look.at)
+    const data = views.shown(look.at)
     if (data !== undefined) browser.say({ kind: 'show', id: look.id, at: clock.now(), data })
-  }
-
-  /** All of what a view shows now; undefined for those that are fed, or told of changes only. */
-  const shownOf = (at: View): unknown => {
-    switch (at.view) {
-      case 'overview':
-        return picture.overview()
-      case 'fleet':
-        return { rows: picture.devices.rows(clock.now(), clock.mono()) }
-      case 'device':
-        return deviceShown(at.device)
-      case 'approvals':
-        return { pending: picture.approvals() }
-      case 'tasks':
-        return { tasks: [], more: 0 }
-      case 'task':
-        return { changed: 0 }
-      case 'log':
-      case 'events':
-      case 'workload-log':
-        return undefined
-    }
-  }
-
-  const deviceShown = (device: string): DeviceShown => picture.devices.device(device, clock.now(), clock.mono())
-
-  /** What a change of the picture is for those who look at a view; undefined if it is nothing to them. */
-  const changeFor = (at: View, change: PictureChange): unknown => {
-    switch (at.view) {
-      case 'overview':
-        return change.overview
-      case 'fleet':
-        return change.fleet
-      case 'device':
-        return change.devices.has(at.device) ? deviceShown(at.device) : undefined
-      case 'tasks':
-        return change.tasks
-      case 'task':
-        return change.taskIds.has(at.task_id) ? { changed: clock.now() } : undefined
-      case 'approvals':
-        return change.approvals ? { pending: picture.approvals() } : undefined
-      case 'log':
-      case 'events':
-      case 'workload-log':
-        return undefined
-    }
   }
 
   picture.onChange((change) => {
@@ -110,7 +66,7 @@ export const createSockets = (deps: SocketsDeps) => {
     const textFor = (view: View): string | undefined => {
       const key = JSON.stringify(view)
       if (!made.has(key)) {
-        const data = changeFor(view, change)
+        const data = views.changed(view, change)
         made.set(key, data === undefined ? undefined : `,"at":${at},"data":${JSON.stringify(data)}}`)
       }
       return made.get(key)
@@ -132,8 +88,11 @@ export const createSockets = (deps: SocketsDeps) => {
     if (!source) {
       const one: Look = { id, at }
       browser.looks.set(id, one)
-      lookAround()
-      return show(browser, one)
+      const isReady = lookAround()
+      if (at.view !== 'overview') return show(browser, one)
+      return void isReady.then(() => {
+        if (browser.looks.get(id) === one) show(browser, one)
+      })
     }
     const feed = startFeed({
       source,
@@ -172,14 +131,14 @@ export const createSockets = (deps: SocketsDeps) => {
     browser.say({ kind: 'matches', id, devices: found.map(({ n }) => n) })
   }
 
-  /** Lets the picture know what anybody looks at. */
-  const lookAround = (): void => {
+  /** Lets the picture know what anybody looks at. Resolves when that can be shown. */
+  const lookAround = (): Promise<void> => {
     let watchesOverview = false
     everyLook((_, { at }) => {
       watchesOverview ||= at.view === 'overview'
     })
-    picture.watchOverview(watchesOverview)
     if (browsers.size === 0) picture.sleep()
+    return picture.watchOverview(watchesOverview)
   }
 
   const receive = (browser: Browser, session: Session, raw: RawData): void => {
@@ -192,7 +151,7 @@ export const createSockets = (deps: SocketsDeps) => {
         return look(browser, session, message.id, message.at)
       case 'leave':
         browser.leave(message.id)
-        return lookAround()
+        return void lookAround()
       case 'match':
         return match(browser, message.id, message.selector)
     }
@@ -221,7 +180,7 @@ export const createSockets = (deps: SocketsDeps) => {
     socket.on('close', () => {
       browser.leaveAll()
       browsers.delete(socket)
-      lookAround()
+      void lookAround()
     })
   }
 

@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks'
-import { clockTime, exactTime } from '../format/relative-time.ts'
+import { edgeTime, exactTime } from '../format/relative-time.ts'
 import { areaPath, describeSeries, linePath, niceCeiling, type Series, summaryOf, tidy } from './scale.ts'
 
 interface AreaChartProps {
@@ -23,6 +23,7 @@ export const AreaChart = ({ label, series, from, stepMs, unit, top }: AreaChartP
   const field = { width, height, top: top ?? niceCeiling(summary?.max ?? 1) }
   const value = at === null ? null : (series[at] ?? null)
   const until = from + stepMs * Math.max(0, series.length - 1)
+  const isLong = until - from > 20 * 3600_000
   const point = (event: PointerEvent & { currentTarget: Element }) => {
     const { left, width: wide } = event.currentTarget.getBoundingClientRect()
     const share = Math.max(0, Math.min(1, (event.clientX - left) / wide))
@@ -38,7 +39,6 @@ export const AreaChart = ({ label, series, from, stepMs, unit, top }: AreaChartP
               <strong>{summary.last === null ? '–' : `${tidy(summary.last)}${unit}`}</strong>
               <span>
                 {tidy(summary.min)}–{tidy(summary.max)}
-                {unit}
               </span>
             </span>
           )
@@ -68,11 +68,9 @@ export const AreaChart = ({ label, series, from, stepMs, unit, top }: AreaChartP
         {!summary && <span class="chart-nothing">Nothing is known of this time</span>}
       </div>
       <div class="chart-times" aria-hidden="true">
-        <span>{shortTime(from)}</span>
-        <span>{shortTime(until)}</span>
+        <span>{edgeTime(from, isLong)}</span>
+        <span>{edgeTime(until, isLong)}</span>
       </div>
     </figure>
   )
 }
-
-const shortTime = (at: number): string => clockTime(at).slice(0, 5)

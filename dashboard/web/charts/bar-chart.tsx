@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks'
-import { clockTime } from '../format/relative-time.ts'
+import { edgeTime } from '../format/relative-time.ts'
 import { niceCeiling } from './scale.ts'
 
 /** One kind of what is counted; those that come first stand lowest. */
@@ -42,7 +42,7 @@ export const BarChart = ({ label, bars, from, stepMs }: BarChartProps) => {
           ))}
         </span>
         <span class="chart-summary">
-          <span>{at === null ? 'in all' : `at ${shortTime(from + at * stepMs)}`}</span>
+          <span>{at === null ? 'in all' : `at ${edgeTime(from + at * stepMs, false)}`}</span>
         </span>
       </figcaption>
       <div class="chart-field" onPointerMove={point} onPointerLeave={() => setAt(null)}>
@@ -63,8 +63,8 @@ export const BarChart = ({ label, bars, from, stepMs }: BarChartProps) => {
         </svg>
       </div>
       <div class="chart-times" aria-hidden="true">
-        <span>{shortTime(from)}</span>
-        <span>{shortTime(from + stepMs * (steps - 1))}</span>
+        <span>{edgeTime(from, false)}</span>
+        <span>{edgeTime(from + stepMs * (steps - 1), false)}</span>
       </div>
     </figure>
   )
@@ -81,5 +81,3 @@ const barsPath = (below: readonly Bars[], { counts }: Bars, { wide, top }: { wid
       return `M${left} ${y(from)}V${y(from + count)}H${right}V${y(from)}Z`
     })
     .join('')
-
-const shortTime = (at: number): string => clockTime(at).slice(0, 5)

@@ -31,6 +31,14 @@ export const clockTime = (at: number): string => {
   return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`
 }
 
+/** An instant at the edge of a chart: `19:38`, and with its day where there are several. */
+export const edgeTime = (at: number, withDay: boolean): string => {
+  const time = clockTime(at).slice(0, 5)
+  if (!withDay) return time
+  const date = new Date(at)
+  return `${two(date.getMonth() + 1)}-${two(date.getDate())} ${time}`
+}
+
 const offsetOf = (minutes: number): string =>
   `${minutes < 0 ? '-' : '+'}${two(Math.floor(Math.abs(minutes) / 60))}:${two(Math.abs(minutes) % 60)}`
 

@@ -1,8 +1,9 @@
+import { orderedLabels } from '../format/label-order.ts'
 import { Plain } from './plain.tsx'
 
-/** Labels of a device, as `key=value`. */
+/** Labels of a device, as `key=value`: those that tell devices apart come first. */
 export const Labels = ({ labels, most }: { labels: Readonly<Record<string, string>>; most?: number }) => {
-  const all = Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1))
+  const all = orderedLabels(labels)
   const shown = all.slice(0, most)
   return (
     <span class="labels">

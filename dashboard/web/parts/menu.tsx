@@ -32,7 +32,7 @@ export const Menu = ({ label, icon = 'more', bare = false, children }: MenuProps
   }
   return (
     <details ref={box} class="menu" onKeyDown={(event) => event.key === 'Escape' && shut(true)}>
-      <summary class={bare ? 'button button-quiet button-bare' : 'button button-plain'} aria-label={bare ? label : undefined}>
+      <summary class={bare ? 'button button-plain button-bare' : 'button button-plain'} aria-label={bare ? label : undefined}>
         <Icon name={icon} size={16} />
         {!bare && label}
       </summary>

@@ -31,5 +31,7 @@ export const withRights = (shown: SessionShown, signOut: () => void): Session =>
 
 const path = '/dashboard/session'
 export const findSession = (): Promise<Outcome<SessionShown>> => send<SessionShown>('GET', path)
-export const openSession = (token: string): Promise<Outcome<SessionShown>> => send<SessionShown>('POST', path, { token })
+/** By a token, or by the code of a link that was asked for with one. */
+export const openSession = (by: { token: string } | { code: string }): Promise<Outcome<SessionShown>> =>
+  send<SessionShown>('POST', path, by)
 export const endSession = (): Promise<Outcome<undefined>> => send<undefined>('DELETE', path)

@@ -13,6 +13,11 @@ export const SignIn = ({ onSignedIn }: { onSignedIn: (session: SessionShown) => 
   useEffect(() => {
     document.title = 'Sign in · Skein'
     document.querySelector<HTMLInputElement>('main input')?.focus()
+    const code = location.hash.slice(1)
+    if (code === '') return
+    // It is good once: neither the history nor a bookmark has any use for it.
+    history.replaceState(null, '', location.pathname + location.search)
+    void run({ code })
   }, [])
   const wanted = token.trim()
   return (
@@ -25,7 +30,7 @@ export const SignIn = ({ onSignedIn }: { onSignedIn: (session: SessionShown) => 
           noValidate
           onSubmit={(event) => {
             event.preventDefault()
-            if (wanted !== '') void run(wanted)
+            if (wanted !== '') void run({ token: wanted })
           }}
         >
           <TextField
@@ -45,6 +50,8 @@ export const SignIn = ({ onSignedIn }: { onSignedIn: (session: SessionShown) => 
           <h2 id="where">Where to find a token</h2>
           <p>On the machine that Skein runs on, in its folder:</p>
           <Command text="cat .skein/admin.token" />
+          <p>Or have a link made there that signs you in:</p>
+          <Command text="bin/skein open" />
           <p>Or ask an administrator to make one for you:</p>
           <Command text="skein token create --name you --role operator" />
         </section>

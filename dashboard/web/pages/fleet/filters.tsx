@@ -35,6 +35,14 @@ const sortNames: Record<Sort, string> = {
   seen: 'Last seen',
 }
 
+const stateNames: Record<StateFilter, string> = {
+  all: 'All',
+  online: 'Online',
+  stale: 'Stale',
+  offline: 'Offline',
+  drained: 'Drained',
+}
+
 interface FiltersProps {
   shown: FleetQuery
   counts: Readonly<Record<StateFilter, number>>
@@ -85,7 +93,7 @@ export const Filters = ({ shown, counts, fault, layout, onLayout, setQuery }: Fi
     <Segments
       label="State"
       value={shown.state}
-      options={stateFilters.map((value) => ({ value, label: `${value === 'all' ? 'All' : value} ${countText(counts[value])}` }))}
+      options={stateFilters.map((value) => ({ value, label: `${stateNames[value]} ${countText(counts[value])}` }))}
       onChange={(state) => setQuery({ state: state === 'all' ? null : state })}
     />
   </div>

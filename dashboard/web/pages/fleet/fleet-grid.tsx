@@ -22,8 +22,8 @@ export const FleetGrid = ({ rows, past, onSight }: FleetGridProps) => (
       label="Devices"
       items={rows}
       itemKey={(row) => row.n}
-      rowHeight={198}
-      minWidth={276}
+      rowHeight={218}
+      minWidth={300}
       onSight={onSight}
       render={(row) => <DeviceCard row={row} past={past.get(row.device)} />}
     />

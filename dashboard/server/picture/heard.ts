@@ -1,0 +1,83 @@
+import type { Bus, Message } from '../../../base/bus.ts'
+import type { Clock } from '../../../base/clock.ts'
+import type { Log } from '../../../base/log.ts'
+import { ControllerState, DeviceInfo, DeviceState, Heartbeat } from '../../../schemas/exchange.ts'
+import { filterOf, readTopic } from '../../../schemas/topics.ts'
+import { Reported } from '../../../schemas/workload-status.ts'
+import type { Devices } from './devices.ts'
+import { readEvents, readMessage } from './messages.ts'
+
+export interface HeardDeps {
+  fleet: string
+  bus: Bus
+  devices: Devices
+  clock: Clock
+  log: Log
+  /** Called when a device may not be as it was. */
+  stir: () => void
+  task: (data: Readonly<Record<string, unknown>>) => void
+  run: (data: Readonly<Record<string, unknown>>) => void
+  /** The controller has something new to tell about a device. */
+  device: (name: string) => void
+  approval: () => void
+  controller: (isOnline: boolean) => void
+}
+
+type Schema<T> = { safeParse: (value: unknown) => { success: true; data: T } | { success: false } }
+
+/** What the topics tell that everybody may read. */
+export const createHeard = (deps: HeardDeps) => {
+  const { fleet, bus, devices, clock, log } = deps
+
+  const fromDevice =
+    <T>(schema: Schema<T>, take: (device: string, value: T) => void) =>
+    (message: Message): void => {
+      const device = readTopic(fleet, message.topic)?.params['device']
+      if (device === undefined || message.payload.length === 0) return // empty: what was retained is deleted
+      const read = schema.safeParse(readMessage(message.payload))
+      if (!read.success) return // the controller logs what does not fit
+      take(device, read.data)
+      deps.stir()
+    }
+  const events = (
+    kind: string,
+    take: (data: Readonly<Record<string, unknown>>) => void,
+  ): [string, (message: Message) => void] => [
+    filterOf(fleet, 'event', { kind }),
+    ({ payload }) => {
+      for (const { data } of readEvents(payload)) take(data)
+    },
+  ]
+
+  const takes: readonly [string, (message: Message) => void][] = [
+    [filterOf(fleet, 'deviceState'), fromDevice(DeviceState, (name, said) => devices.state(name, said, clock.mono()))],
+    [filterOf(fleet, 'deviceInfo'), fromDevice(DeviceInfo, devices.info)],
+    [filterOf(fleet, 'deviceHeartbeat'), fromDevice(Heartbeat, (name, beat) => devices.heartbeat(name, beat, clock.mono()))],
+    [filterOf(fleet, 'deviceReported'), fromDevice(Reported, devices.reported)],
+    [
+      filterOf(fleet, 'controllerState'),
+      ({ payload }) => {
+        const read = ControllerState.safeParse(readMessage(payload))
+        if (read.success) deps.controller(read.data.state === 'online')
+      },
+    ],
+    events('task', deps.task),
+    events('run', deps.run),
+    events('device', ({ device }) => {
+      if (typeof device === 'string') deps.device(device)
+    }),
+    events('approval', deps.approval),
+  ]
+
+  return {
+    listen: (): void => {
+      for (const [filter, take] of takes)
+        bus
+          .subscribe(filter, take)
+          .catch((error: unknown) => log.warn({ err: error, filter }, 'the dashboard cannot listen to a topic'))
+    },
+    stop: (): void => {
+      for (const [filter] of takes) bus.unsubscribe(filter)
+    },
+  }
+}

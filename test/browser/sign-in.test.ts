@@ -1,0 +1,49 @@
+import type { Browser } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { axeFaults, chromiumProgram, openPage, overflowOf, phone, startChromium } from '../harness/chromium.ts'
+import { type Installation, startInstallation } from '../harness/installation.ts'
+
+const program = chromiumProgram()
+
+describe.skipIf(program === undefined)('signing in, in a browser', () => {
+  let browser: Browser
+  let fleet: Installation
+  beforeAll(async () => {
+    browser = await startChromium(program ?? '')
+    fleet = await startInstallation()
+  })
+  afterAll(async () => {
+    await browser?.close()
+    await fleet?.close()
+  })
+
+  test('by keyboard alone, back to the page that was wanted; a token that does not hold is told at its field', async () => {
+    const { page, faults, close } = await openPage(browser, fleet.endpoints.http, '/fleet?state=online')
+    const field = page.getByRole('textbox', { name: 'Token' })
+    await field.waitFor()
+    expect(await axeFaults(page)).toEqual([])
+    await field.fill('not a token')
+    await page.keyboard.press('Enter')
+    await page.getByText('The token is none').waitFor()
+    expect(await field.getAttribute('aria-invalid')).toBe('true')
+    await field.fill(fleet.token)
+    await page.keyboard.press('Enter')
+    await page.getByRole('heading', { name: 'Fleet' }).waitFor()
+    expect(page.url()).toBe(`${fleet.endpoints.http}/fleet?state=online`)
+    expect(
+      await page.evaluate(() => [document.cookie, JSON.stringify({ ...localStorage, ...sessionStorage })].join()),
+    ).not.toContain(fleet.token)
+    expect(await page.content()).not.toContain(fleet.token)
+    await page.getByRole('button', { name: /sign out/i }).click()
+    await field.waitFor()
+    expect(faults).toEqual([])
+    await close()
+  })
+
+  test('on a phone nothing is wider than the screen', async () => {
+    const { page, close } = await openPage(browser, fleet.endpoints.http, '/login', { screen: phone })
+    await page.getByRole('textbox', { name: 'Token' }).waitFor()
+    expect(await overflowOf(page)).toBe(0)
+    await close()
+  })
+})

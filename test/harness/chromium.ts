@@ -1,0 +1,73 @@
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
+import { findProgram } from './program.ts'
+
+/** Where Chromium is; undefined, with a warning, where it is missing. */
+export const chromiumProgram = (): string | undefined =>
+  findProgram(['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'], 'Chromium (the package chromium)')
+
+export const startChromium = (program: string): Promise<Browser> =>
+  chromium.launch({ executablePath: program, args: ['--no-sandbox', '--disable-dev-shm-usage'] })
+
+export interface Screen {
+  width: number
+  height: number
+  scheme: 'light' | 'dark'
+}
+export const desk: Screen = { width: 1400, height: 900, scheme: 'light' }
+export const phone: Screen = { width: 390, height: 844, scheme: 'light' }
+
+/** A page in a browser of its own, with everything that went wrong in it: errors of scripts, refusals of the policy, failed assets. */
+export interface Opened {
+  page: Page
+  context: BrowserContext
+  faults: string[]
+  close(): Promise<void>
+}
+
+/** Opens a page; with a token its visitor has signed in, through the door that everybody takes. */
+export const openPage = async (
+  browser: Browser,
+  http: string,
+  path: string,
+  { token, screen = desk }: { token?: string; screen?: Screen } = {},
+): Promise<Opened> => {
+  const { width, height, scheme } = screen
+  const context = await browser.newContext({ viewport: { width, height }, colorScheme: scheme, acceptDownloads: true })
+  if (token !== undefined) {
+    const answer = await context.request.post(`${http}/dashboard/session`, { data: { token }, headers: { origin: http } })
+    if (!answer.ok()) throw new Error(`Cannot sign in: ${answer.status()} ${await answer.text()}`)
+  }
+  const page = await context.newPage()
+  page.setDefaultTimeout(15_000)
+  const faults: string[] = []
+  page.on('pageerror', (error) => faults.push(`script: ${error.message}`))
+  page.on('console', (message) => {
+    // What a server refuses is told by the page itself; Chromium says it too.
+    if (message.type() === 'error' && !/Failed to load resource|WebSocket connection/.test(message.text()))
+      faults.push(message.text())
+  })
+  await page.goto(`${http}${path}`)
+  return { page, context, faults, close: () => context.close() }
+}
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+
+/** What a reader of screens would stumble over: faults that axe calls serious or critical. */
+export const axeFaults = async (page: Page): Promise<string[]> => {
+  await page.evaluate(axe)
+  const found = await page.evaluate<{ id: string; impact: string; help: string; nodes: { target: string[]; html: string }[] }[]>(
+    `axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) => JSON.parse(JSON.stringify(violations)))`,
+  )
+  return found
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .map(
+      ({ id, help, nodes }) =>
+        `${id}: ${help}: ${nodes.map(({ target, html }) => `${target.join(' ')} ${html.slice(0, 120)}`).join(' | ')}`,
+    )
+}
+
+/** How far the page is wider than its window, in pixels; what scrolls inside its own box does not count. */
+export const overflowOf = (page: Page): Promise<number> =>
+  page.evaluate<number>('Math.max(0, document.documentElement.scrollWidth - window.innerWidth)')
