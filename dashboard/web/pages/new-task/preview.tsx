@@ -21,15 +21,7 @@ interface PreviewProps {
 }
 
 /** Which devices would take the task, and why the others would not. */
-export const PreviewCard = ({
-  preview,
-  error,
-  isLoading,
-}: {
-  preview: Preview | null
-  error: WireError | null
-  isLoading: boolean
-}) => (
+export const PreviewCard = ({ preview, error, isMarked, isLoading }: PreviewProps) => (
   <Card
     title="Where it would run"
     aside={isLoading && (preview || error) ? <span class="spinner" role="status" aria-label="Checking" /> : undefined}
