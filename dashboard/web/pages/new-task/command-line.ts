@@ -5,10 +5,15 @@ import type { Draft } from './task-form.ts'
 export const commandLineOf = (draft: Draft): string => {
   const words = wordsOf(draft)
   if (words) return words.map(shellWord).join(' ')
-  const json = JSON.stringify(draft, null, 2)
+  const json = JSON.stringify(withoutDefaults(draft), null, 2)
   // A line of the task itself cannot end it: within JSON every line begins with a brace or a blank.
   return `skein task submit - <<'EOF'\n${json}\nEOF`
 }
+
+const withoutDefaults = ({ priority, ...draft }: Draft): object => ({
+  ...Object.fromEntries(Object.entries(draft).filter(([, value]) => typeof value === 'string' || Object.keys(value).length > 0)),
+  ...(priority === 'medium' ? {} : { priority }),
+})
 
 /** What flags exist for, by the place that it has in a task. Those without a name are the work itself. */
 const flags: Readonly<Record<string, string>> = {

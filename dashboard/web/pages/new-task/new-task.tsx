@@ -23,7 +23,7 @@ import type { FieldsProps } from './fields.tsx'
 import { OptionFields } from './option-fields.tsx'
 import { PlaceFields } from './place-fields.tsx'
 import { PreviewCard } from './preview.tsx'
-import { draftOf, emptyForm, formOf, missingIn, type TaskForm } from './task-form.ts'
+import { draftOf, emptyForm, formOf, hasOptions, missingIn, type TaskForm } from './task-form.ts'
 import { usePreview } from './use-preview.ts'
 import { AgentFields, CommandFields, ScriptFields } from './work-fields.tsx'
 import './new-task.css'
@@ -163,9 +163,12 @@ const TaskEditor = ({ base, start }: { base: Task | undefined; start: TaskForm }
         <Card title="Where">
           <PlaceFields {...fields} />
         </Card>
-        <Card title="How">
-          <OptionFields {...fields} />
-        </Card>
+        <details class="card form-more" open={hasOptions(start)}>
+          <summary>Options: time limit, retries, priority, name, tags, directory, environment</summary>
+          <div class="form">
+            <OptionFields {...fields} />
+          </div>
+        </details>
         {hasTried && faults.length > 0 && (
           <p class="field-error" role="alert">
             Something is missing above, or cannot be read.
@@ -182,9 +185,11 @@ const TaskEditor = ({ base, start }: { base: Task | undefined; start: TaskForm }
       </Form>
       <aside class="new-task-aside">
         <PreviewCard preview={preview} error={error} isMarked={error !== null && isShown(error)} isLoading={isLoading} />
-        <Card title="The same in a terminal">
-          <Command text={commandLineOf(draft)} />
-        </Card>
+        {unreadable.length === 0 && missingIn(draft).length === 0 && (
+          <Card title="The same in a terminal">
+            <Command text={commandLineOf(draft)} />
+          </Card>
+        )}
       </aside>
     </div>
   )

@@ -57,6 +57,12 @@ export const emptyForm: TaskForm = {
   ...{ timeout: '', retries: '', startWithin: '', priority: 'medium', name: '', tags: '', cwd: '', env: '' },
 }
 
+/** Whether the form says how the task is to run, or what it is called. */
+export const hasOptions = (form: TaskForm): boolean =>
+  (['timeout', 'retries', 'startWithin', 'priority', 'name', 'tags', 'cwd', 'env'] as const).some(
+    (name) => form[name] !== emptyForm[name],
+  )
+
 type Fields = Readonly<Record<string, unknown>>
 /** A task on its way to be checked or submitted. */
 export interface Draft {

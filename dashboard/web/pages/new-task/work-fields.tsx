@@ -23,11 +23,21 @@ export const CommandFields = (props: FieldsProps) => {
         }
         onChange={(commandAs) => change({ commandAs })}
       />
-      <Text {...props} name="command" of="payload.command" label="Command" rows={form.commandAs === 'lines' ? 5 : 3} mono />
+      <Text
+        {...props}
+        name="command"
+        of="payload.command"
+        label="Command"
+        rows={form.commandAs === 'lines' ? 5 : 3}
+        placeholder={examples[form.commandAs]}
+        mono
+      />
       {isWords && <Words line={form.command} />}
     </>
   )
 }
+
+const examples = { words: 'df -h /var', lines: 'df\n-h\n/var', shell: 'df -h | grep /var' } as const
 
 /** How a line is taken apart. */
 const Words = ({ line }: { line: string }) => {
