@@ -1,4 +1,8 @@
 import type { Page } from '../../page.ts'
 import { DevicePage } from './device.tsx'
 
-export const page: Page = { path: '/fleet/:device', title: 'Device', component: DevicePage }
+export const page: Page = {
+  path: '/fleet/:device',
+  title: 'Device',
+  component: DevicePage,
+}
