@@ -12,6 +12,7 @@ import { Fault } from './parts/fault.tsx'
 import { endSession, findSession, SessionContext, withRights } from './session/session.ts'
 import { SignIn } from './session/sign-in.tsx'
 import { NotFound } from './shell/not-found.tsx'
+import { useScrollMemory } from './shell/scroll.ts'
 import { Shell } from './shell/shell.tsx'
 
 /** The dashboard: the login for those who are not signed in, the pages for those who are. */
@@ -95,11 +96,14 @@ const focusHeading = (): void => {
   heading?.focus({ preventScroll: true })
 }
 
-const Pages = () => (
-  <Router onRouteChange={focusHeading}>
-    {[
-      ...pages.map((page) => <Route key={page.path} path={page.path} component={page.component} />),
-      <Route key="none" default component={NotFound} />,
-    ]}
-  </Router>
-)
+const Pages = () => {
+  useScrollMemory()
+  return (
+    <Router onRouteChange={focusHeading}>
+      {[
+        ...pages.map((page) => <Route key={page.path} path={page.path} component={page.component} />),
+        <Route key="none" default component={NotFound} />,
+      ]}
+    </Router>
+  )
+}

@@ -11,17 +11,20 @@ interface AreaChartProps {
   unit: string
   /** The top of the field; without it, one that fits. */
   top?: number
+  /** What it is at this moment, which is newer than the last step. */
+  now?: number | null
 }
 
 const width = 600
 const height = 120
 
 /** One quantity over time, with its lowest, highest and last value. The pointer shows the value below it. */
-export const AreaChart = ({ label, series, from, stepMs, unit, top }: AreaChartProps) => {
+export const AreaChart = ({ label, series, from, stepMs, unit, top, now }: AreaChartProps) => {
   const [at, setAt] = useState<number | null>(null)
   const summary = summaryOf(series)
   const field = { width, height, top: top ?? niceCeiling(summary?.max ?? 1) }
   const value = at === null ? null : (series[at] ?? null)
+  const last = now ?? summary?.last ?? null
   const until = from + stepMs * Math.max(0, series.length - 1)
   const isLong = until - from > 20 * 3600_000
   const point = (event: PointerEvent & { currentTarget: Element }) => {
@@ -34,14 +37,14 @@ export const AreaChart = ({ label, series, from, stepMs, unit, top }: AreaChartP
       <figcaption>
         <span class="chart-label">{label}</span>
         {at === null ? (
-          summary && (
-            <span class="chart-summary">
-              <strong>{summary.last === null ? '–' : `${tidy(summary.last)}${unit}`}</strong>
+          <span class="chart-summary">
+            {(summary || last !== null) && <strong>{last === null ? '–' : `${tidy(last)}${unit}`}</strong>}
+            {summary && (
               <span>
                 {tidy(summary.min)}–{tidy(summary.max)}
               </span>
-            </span>
-          )
+            )}
+          </span>
         ) : (
           <span class="chart-summary">
             <strong>{value === null ? '–' : `${tidy(value)}${unit}`}</strong>

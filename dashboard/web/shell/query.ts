@@ -1,16 +1,6 @@
 import { useCallback, useRef } from 'preact/hooks'
 import { useLocation } from 'preact-iso'
-
-export type Query = Readonly<Record<string, string>>
-export type QueryChange = Readonly<Record<string, string | null | undefined>>
-
-/** A path with a query changed: what is null, undefined or empty is taken out of it. */
-export const changedQuery = (path: string, before: Query, change: QueryChange): string => {
-  const after = new URLSearchParams()
-  for (const [name, value] of Object.entries({ ...before, ...change })) if (value) after.set(name, value)
-  const text = after.toString()
-  return text === '' ? path : `${path}?${text}`
-}
+import { changedQuery, type Query, type QueryChange } from './changed-query.ts'
 
 /**
  * What a page shows is in its address: filters, order, tab. A change is a step that "back" undoes, unless it `replace`s the address,

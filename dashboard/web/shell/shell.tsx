@@ -33,7 +33,7 @@ export const Shell = ({ pages, children }: ShellProps) => {
           Skip to the page
         </a>
         <div class="shell">
-          <div class="side">
+          <header class="side">
             <a class="brand" href="/">
               <img src={new URL('../icon.svg', import.meta.url).href} alt="" width="28" height="28" />
               Skein
@@ -46,7 +46,7 @@ export const Shell = ({ pages, children }: ShellProps) => {
               </summary>
               <div class="side-drawer-body">{account}</div>
             </details>
-          </div>
+          </header>
           <div class="content">
             <Away />
             <main id="main" tabIndex={-1}>

@@ -95,7 +95,7 @@ const Shown = ({ shown, row }: { shown: DeviceShown; row: FleetRow }) => (
     {shown.refuses !== null && (
       <Fault error={{ code: 'refuses', message: `It takes nothing new: ${shown.refuses}`, retryable: false }} />
     )}
-    <MetricsCard device={row.device} />
+    <MetricsCard row={row} />
     <WorkloadsCard device={row.device} reported={shown.reported} />
     <div class="columns">
       <TasksCard device={row.device} />

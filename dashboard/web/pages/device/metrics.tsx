@@ -1,4 +1,5 @@
 import { useEffect, useState } from 'preact/hooks'
+import type { FleetRow } from '../../../../schemas/dashboard.ts'
 import type { OutputOf } from '../../../../schemas/operations.ts'
 import { withQuery } from '../../api/ask.ts'
 import { useAsk } from '../../api/use-ask.ts'
@@ -16,7 +17,8 @@ const points = { '1h': 60, '6h': 120, '24h': 144, '48h': 192 }
 const minuteMs = 60_000
 
 /** How busy the device has been. */
-export const MetricsCard = ({ device }: { device: string }) => {
+export const MetricsCard = ({ row }: { row: FleetRow }) => {
+  const { device } = row
   const { query, setQuery } = useQuery()
   const range = ranges.find((one) => one === query['range']) ?? '1h'
   const minute = useMinute()
@@ -47,10 +49,17 @@ export const MetricsCard = ({ device }: { device: string }) => {
         <Skeleton lines={5} />
       ) : (
         <div class="device-charts">
-          <AreaChart label="CPU" unit=" %" top={100} series={of?.cpu_percent ?? []} {...at} />
-          <AreaChart label="Memory" unit=" %" top={100} series={of?.memory_percent ?? []} {...at} />
-          <AreaChart label="Disk" unit=" %" top={100} series={of?.disk_percent ?? []} {...at} />
-          <AreaChart label="Temperature" unit=" °C" top={100} series={of?.temperature_celsius ?? []} {...at} />
+          <AreaChart label="CPU" unit=" %" top={100} series={of?.cpu_percent ?? []} now={row.cpu} {...at} />
+          <AreaChart label="Memory" unit=" %" top={100} series={of?.memory_percent ?? []} now={row.memory} {...at} />
+          <AreaChart label="Disk" unit=" %" top={100} series={of?.disk_percent ?? []} now={row.disk} {...at} />
+          <AreaChart
+            label="Temperature"
+            unit=" °C"
+            top={100}
+            series={of?.temperature_celsius ?? []}
+            now={row.temperature}
+            {...at}
+          />
         </div>
       )}
     </Card>
