@@ -3,7 +3,7 @@ import { wordOf } from '../../format/states.ts'
 import { taskStates } from '../../format/task-states.ts'
 import { Button } from '../../parts/button.tsx'
 import { Select } from '../../parts/select.tsx'
-import type { QueryChange } from '../../shell/query.ts'
+import type { QueryChange } from '../../shell/changed-query.ts'
 import { failedStates } from '../overview/links.ts'
 import { ages, type FilterName, type Filters, filterNames, isFiltered } from './task-query.ts'
 
