@@ -90,3 +90,17 @@ export const faultsOnScreens = async (page: Page): Promise<string[]> => {
   await page.emulateMedia({ colorScheme: desk.scheme })
   return faults
 }
+
+/** Goes by the Tab key to what has this role and name, as somebody does who has no mouse. */
+export const tabTo = async (
+  page: Page,
+  role: 'button' | 'link' | 'textbox' | 'combobox',
+  name: string | RegExp,
+): Promise<void> => {
+  const wanted = page.locator(':focus').and(page.getByRole(role, { name }))
+  for (let presses = 0; presses < 150; presses++) {
+    await page.keyboard.press('Tab')
+    if ((await wanted.count()) > 0) return
+  }
+  throw new Error(`No ${role} "${name}" can be reached by the Tab key`)
+}
