@@ -32,7 +32,7 @@ export const logOnScreen = async (world: World) => {
   const from = performance.now()
   await ended(skein, task)
   const endedMs = performance.now() - from
-  await page.waitForFunction(`document.body.innerText.includes('line ${total}')`, undefined, { timeout: 120_000 })
+  await page.getByText(`line ${total}`, { exact: true }).first().waitFor({ timeout: 120_000 })
   const behindMs = performance.now() - from - endedMs
   const frames = await page.evaluate<number[]>('framesSeen')
   const sorted = frames.sort((a, b) => a - b)

@@ -56,7 +56,7 @@ const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
 
 /** What a reader of screens would stumble over: faults that axe calls serious or critical. */
 export const axeFaults = async (page: Page): Promise<string[]> => {
-  await page.evaluate(axe)
+  if (!(await page.evaluate(`'axe' in window`))) await page.evaluate(axe)
   const found = await page.evaluate<{ id: string; impact: string; help: string; nodes: { target: string[]; html: string }[] }[]>(
     `axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) => JSON.parse(JSON.stringify(violations)))`,
   )
@@ -71,3 +71,36 @@ export const axeFaults = async (page: Page): Promise<string[]> => {
 /** How far the page is wider than its window, in pixels; what scrolls inside its own box does not count. */
 export const overflowOf = (page: Page): Promise<number> =>
   page.evaluate<number>('Math.max(0, document.documentElement.scrollWidth - window.innerWidth)')
+
+const screens: readonly Screen[] = [desk, phone].flatMap((screen) => [screen, { ...screen, scheme: 'dark' }])
+
+/** What is wrong with a page at every screen, in the light and in the dark: what is wider than the screen, or what axe finds. */
+export const faultsOnScreens = async (page: Page): Promise<string[]> => {
+  const faults: string[] = []
+  for (const { width, height, scheme } of screens) {
+    await page.setViewportSize({ width, height })
+    await page.emulateMedia({ colorScheme: scheme })
+    // Two frames: what listens to the size of the window has drawn the page anew.
+    await page.evaluate('new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))')
+    const overflow = await overflowOf(page)
+    const found = [...(overflow > 0 ? [`${overflow} pixels wider than the screen`] : []), ...(await axeFaults(page))]
+    faults.push(...found.map((fault) => `${width} ${scheme}: ${fault}`))
+  }
+  await page.setViewportSize({ width: desk.width, height: desk.height })
+  await page.emulateMedia({ colorScheme: desk.scheme })
+  return faults
+}
+
+/** Goes by the Tab key to what has this role and name, as somebody does who has no mouse. */
+export const tabTo = async (
+  page: Page,
+  role: 'button' | 'link' | 'textbox' | 'combobox',
+  name: string | RegExp,
+): Promise<void> => {
+  const wanted = page.locator(':focus').and(page.getByRole(role, { name }))
+  for (let presses = 0; presses < 150; presses++) {
+    await page.keyboard.press('Tab')
+    if ((await wanted.count()) > 0) return
+  }
+  throw new Error(`No ${role} "${name}" can be reached by the Tab key`)
+}

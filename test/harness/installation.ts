@@ -21,6 +21,8 @@ export interface InstallationOptions {
   env?: Readonly<Record<string, string>>
   /** Puts a file system below the data folder before anything starts; it is closed when all has ended. */
   mount?: (data: string) => { close(): void }
+  /** Writes into the data folder before anything starts. */
+  prepare?: (data: string) => void
 }
 
 export interface CliResult {
@@ -44,7 +46,7 @@ export interface Answer {
   body: any
 }
 
-export type Part = 'hub' | 'broker' | 'controller' | `device ${string}`
+export type Part = 'hub' | 'broker' | 'controller' | 'dashboard' | `device ${string}`
 export type TaskInFull = OutputOf<'task.get'>
 export type LogPage = OutputOf<'task.logs'>
 
@@ -78,6 +80,7 @@ export const startInstallation = async (options: InstallationOptions = {}) => {
     ...options.env,
   }
   const mounted = options.mount?.(data)
+  options.prepare?.(data)
   const clients: MqttClient[] = []
   const extras: ChildProcess[] = []
   let up: ChildProcess | undefined

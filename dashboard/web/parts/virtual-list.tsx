@@ -1,6 +1,6 @@
 import type { ComponentChildren } from 'preact'
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
-import { moveByArrows } from './move-by-arrows.ts'
+import { isForRows, moveByArrows } from './move-by-arrows.ts'
 import { roles } from './roles.ts'
 import { type Sight, sightOf } from './sight.ts'
 
@@ -54,6 +54,24 @@ export const VirtualList = <Item,>(props: VirtualListProps<Item>) => {
   const { columns, first, end, seenFirst, seenEnd } = sight
   useEffect(() => onSight?.(items.slice(seenFirst, seenEnd)), [items, onSight, seenFirst, seenEnd])
 
+  /** An end of the list that is not made yet: the page goes there, and the focus when it is. */
+  const wanted = useRef<number | null>(null)
+  const onKeyDown = (event: KeyboardEvent & { currentTarget: Element }): void => {
+    const to = { Home: 0, End: items.length - 1 }[event.key]
+    if (to === undefined || (first <= to && to < end)) return moveByArrows(event)
+    if (!isForRows(event)) return
+    event.preventDefault()
+    wanted.current = to
+    scrollTo({ top: to === 0 ? 0 : document.documentElement.scrollHeight })
+  }
+  useLayoutEffect(() => {
+    if (wanted.current === null) return
+    const row = box.current?.children[wanted.current - first]?.querySelector<HTMLElement>('[data-row]')
+    if (!row) return
+    wanted.current = null
+    row.focus()
+  }, [first, end])
+
   const rows = Math.ceil(items.length / columns)
   return (
     // biome-ignore lint/a11y/noStaticElementInteractions: the keys move between the links within
@@ -62,7 +80,7 @@ export const VirtualList = <Item,>(props: VirtualListProps<Item>) => {
       class="virtual"
       {...{ role, 'aria-label': label }}
       style={{ height: `${rows * rowHeight}px` }}
-      onKeyDown={moveByArrows}
+      onKeyDown={onKeyDown}
     >
       {items.slice(first, end).map((item, offset) => {
         const index = first + offset

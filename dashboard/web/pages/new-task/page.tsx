@@ -1,4 +1,9 @@
+import { lazy } from 'preact-iso'
 import type { Page } from '../../page.ts'
-import { NewTaskPage } from './new-task.tsx'
 
-export const page: Page = { path: '/tasks/new', title: 'New task', component: NewTaskPage, shortcut: 'n' }
+export const page: Page = {
+  path: '/tasks/new',
+  title: 'New task',
+  component: lazy(() => import('./new-task.tsx').then((one) => one.NewTaskPage)),
+  shortcut: 'n',
+}

@@ -1,0 +1,214 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { chromiumProgram, type Opened, openPage, startChromium, tabTo } from '../harness/chromium.ts'
+import { eventually } from '../harness/eventually.ts'
+import { collect, type Installation, isAlive, plainEnv, startInstallation } from '../harness/installation.ts'
+
+const program = chromiumProgram()
+const bin = fileURLToPath(new URL('../../bin', import.meta.url))
+
+describe.skipIf(program === undefined)('what people do about devices, in a browser', () => {
+  let browser: Browser
+  let fleet: Installation
+  let opened: Opened
+  let page: Page
+  beforeAll(async () => {
+    browser = await startChromium(program ?? '')
+    fleet = await startInstallation({ devices: 2 })
+    await fleet.online('local-1')
+    const ticker = {
+      ...{ name: 'ticker', type: 'service', run_mode: 'forever' },
+      command: ['sh', '-c', 'i=0; while :; do echo tick $i; i=$((i+1)); sleep 0.1; done'],
+    }
+    const file = join(fleet.root, 'ticker.yaml')
+    writeFileSync(file, JSON.stringify(ticker))
+    expect((await fleet.cli(['local', 'apply', '--device', 'local-1', file])).code).toBe(0)
+    opened = await openPage(browser, fleet.endpoints.http, '/', { token: fleet.token })
+    page = opened.page
+  })
+  afterAll(async () => {
+    expect(opened?.faults).toEqual([])
+    await browser?.close()
+    await fleet?.close()
+  })
+
+  const go = (path: string) => page.goto(`${fleet.endpoints.http}${path}`)
+  const press = (name: string | RegExp) => page.getByRole('button', { name, exact: typeof name === 'string' }).click()
+  const dialog = () => page.getByRole('dialog')
+  const confirm = async (verb: string): Promise<void> => {
+    await dialog().getByRole('button', { name: verb, exact: true }).click()
+    await dialog().waitFor({ state: 'detached' })
+  }
+  const device = async (name: string) => (await fleet.answered('GET', `/devices/${name}`)).body
+
+  test('keys lead everywhere: the list of them, page to page, the search; Escape closes and empties', async () => {
+    await page.getByRole('heading', { name: 'Overview' }).waitFor()
+    await page.keyboard.press('?')
+    await dialog().getByText('Search on this page').waitFor()
+    await page.keyboard.press('g')
+    await page.keyboard.press('f')
+    expect(new URL(page.url()).pathname, 'while the list is open its keys are its own').toBe('/')
+    await page.keyboard.press('Escape')
+    await dialog().waitFor({ state: 'detached' })
+    for (const [keys, heading, path] of [
+      ['gf', 'Fleet', '/fleet'],
+      ['gt', 'Tasks', '/tasks'],
+      ['gk', 'Tokens and joining', '/tokens'],
+      ['go', 'Overview', '/'],
+      ['gf', 'Fleet', '/fleet'],
+    ] as const) {
+      for (const key of keys) await page.keyboard.press(key)
+      await page.getByRole('heading', { level: 1, name: heading }).waitFor()
+      expect(new URL(page.url()).pathname).toBe(path)
+      expect(await page.locator('h1:focus').count(), 'the focus is on its heading').toBe(1)
+    }
+    await page.getByRole('link', { name: 'local-1' }).waitFor()
+    await page.keyboard.press('/')
+    await page.keyboard.type('gf-2/?')
+    expect(await page.getByRole('searchbox').inputValue(), 'in a field all keys are text').toBe('gf-2/?')
+    await page.getByText('No device fits').waitFor()
+    await page.keyboard.press('Escape')
+    await page.getByRole('link', { name: 'local-1' }).waitFor()
+    await page.goBack()
+    await page.getByRole('heading', { name: 'Overview' }).waitFor()
+  })
+
+  test('by keyboard alone: to a device, drained and given work again', async () => {
+    await go('/fleet?q=local-1')
+    await tabTo(page, 'link', 'local-1')
+    await page.keyboard.press('Enter')
+    await page.getByRole('heading', { level: 1, name: 'local-1' }).waitFor()
+    await tabTo(page, 'button', 'Drain')
+    await page.keyboard.press('Enter')
+    await dialog().getByText('no more work').waitFor()
+    await page.keyboard.press('Escape')
+    await dialog().waitFor({ state: 'detached' })
+    expect((await device('local-1')).drained).toBe(false)
+    expect(await page.locator(':focus').textContent(), 'the focus is where it was').toBe('Drain')
+    await page.keyboard.press('Enter')
+    await tabTo(page, 'button', 'Drain')
+    await page.keyboard.press('Enter')
+    await page.getByRole('button', { name: 'Undrain', exact: true }).waitFor()
+    expect((await device('local-1')).drained).toBe(true)
+    await press('Undrain')
+    await confirm('Undrain')
+    await page.getByRole('button', { name: 'Drain', exact: true }).waitFor()
+    expect((await device('local-1')).drained).toBe(false)
+    await page.goBack()
+    await page.getByRole('heading', { level: 1, name: 'Fleet' }).waitFor()
+    expect(new URL(page.url()).search).toBe('?q=local-1')
+  })
+
+  test('labels are put on and taken off; one that cannot be is told at its field', async () => {
+    await go('/fleet/local-1')
+    await press('Edit')
+    await page.getByRole('textbox', { name: 'Key' }).fill('not a key!')
+    await press('Put on')
+    await page.locator('.field-wrong').getByText('letters').waitFor()
+    expect(await page.getByRole('textbox', { name: 'Key' }).getAttribute('aria-invalid')).toBe('true')
+    await page.getByRole('textbox', { name: 'Key' }).fill('site')
+    await page.getByRole('textbox', { name: 'Value' }).fill('berlin')
+    await page.keyboard.press('Enter')
+    await page.getByText('site=berlin').first().waitFor()
+    expect((await device('local-1')).labels.site).toBe('berlin')
+    await press('Take site off')
+    await page.getByText('site=berlin').waitFor({ state: 'detached' })
+    expect((await device('local-1')).labels.site).toBeUndefined()
+  })
+
+  test('a workload is stopped, started and restarted, and its log is followed', async () => {
+    const pid = async (): Promise<number> => (await fleet.answered('GET', '/devices/local-1/workloads/ticker')).body.pid
+    const first = await eventually('it runs', pid)
+    await go('/fleet/local-1')
+    await press('Stop ticker')
+    await dialog().getByText('until somebody starts it').waitFor()
+    await confirm('Stop')
+    await page.getByRole('cell', { name: 'stopped' }).waitFor()
+    expect(isAlive(first)).toBe(false)
+    await press('Start ticker')
+    await page.getByRole('cell', { name: 'running' }).waitFor()
+    const second = await eventually('it runs again', pid)
+    await page.getByRole('link', { name: 'Log of ticker' }).click()
+    await page.getByRole('heading', { level: 1, name: 'ticker' }).waitFor()
+    expect(new URL(page.url()).search).toBe('?log=ticker')
+    await page
+      .getByRole('log')
+      .getByText(/^tick \d+$/)
+      .first()
+      .waitFor()
+    await press('Restart ticker')
+    await confirm('Restart')
+    await eventually('another process', async () => ![second, null].includes(await pid()))
+    expect(isAlive(second)).toBe(false)
+    await page.getByRole('log').getByText('tick 0', { exact: true }).last().waitFor()
+    await page.getByRole('link', { name: 'Runs', exact: true }).click()
+    await eventually('three runs', async () => (await page.getByRole('row').count()) === 4)
+    await page.goBack()
+    await page.getByRole('log').waitFor()
+  })
+
+  test('a token is made, shown once, and revoked', async () => {
+    await go('/tokens')
+    await press('New token')
+    await page.getByRole('textbox', { name: 'Name' }).fill('Not A Name')
+    await press('Make the token')
+    await page.locator('.field-wrong').getByText(/a-z/).last().waitFor()
+    await page.getByRole('textbox', { name: 'Name' }).fill('ann')
+    await page.getByRole('combobox', { name: 'Role' }).selectOption('viewer')
+    await page.keyboard.press('Enter')
+    const token = (await dialog().locator('code').textContent()) ?? ''
+    expect(await (await asAnn(token)).json()).toMatchObject({ subject: 'ann', role: 'viewer' })
+    await press('Done')
+    await dialog().waitFor({ state: 'detached' })
+    expect(await page.content()).not.toContain(token)
+    await page.reload()
+    const row = page.getByRole('row').filter({ hasText: 'ann' })
+    await row.getByText('valid').waitFor()
+    expect(await page.content()).not.toContain(token)
+    await row.getByRole('button', { name: 'Revoke the token of ann' }).click()
+    await dialog().getByText('cannot be taken back').waitFor()
+    await confirm('Revoke')
+    await row.getByText('revoked').waitFor()
+    expect((await asAnn(token)).status).toBe(401)
+  })
+  const asAnn = (token: string): Promise<Response> =>
+    fetch(`${fleet.endpoints.api}/api/v1/whoami`, { headers: { authorization: `Bearer ${token}` } })
+
+  test('the line that a new device joins with is made, and a machine joins with it', async () => {
+    await go('/fleet')
+    await page.getByRole('link', { name: 'Add a device' }).click()
+    await press('Make the line')
+    await dialog().getByText('Nobody has joined yet').waitFor()
+    const [line = ''] = await dialog().locator('code').allTextContents()
+    expect(line).toMatch(/^skein device join --url mqtt:\/\/127\.0\.0\.1:\d+ --token [\w.-]+$/)
+    const data = join(fleet.data, 'elsewhere')
+    mkdirSync(data)
+    const env = { ...plainEnv(), SKEIN_DATA: data, SKEIN_NAME: 'newcomer', PATH: `${bin}${delimiter}${process.env['PATH']}` }
+    const joined = await collect('sh', ['-c', line], env)
+    expect([joined.code, joined.stderr]).toEqual([0, ''])
+    const daemon: ChildProcess = spawn('sh', ['-c', 'exec skein device'], { env, stdio: 'ignore' })
+    try {
+      await dialog().getByText('1 device has joined').waitFor()
+      await press('Done')
+      await go('/fleet/newcomer')
+      await page.locator('.page-head').getByText('online').waitFor()
+    } finally {
+      daemon.kill('SIGTERM')
+      await once(daemon, 'exit')
+    }
+    await page.locator('.page-head').getByText('offline').waitFor()
+    await page.getByLabel('More').click()
+    await press('Remove from the fleet')
+    expect(await dialog().getByRole('button', { name: 'Remove', exact: true }).isDisabled()).toBe(true)
+    await dialog().getByRole('textbox').fill('newcomer')
+    await page.keyboard.press('Enter')
+    await page.getByRole('heading', { level: 1, name: 'Fleet' }).waitFor()
+    await page.getByText('2 devices', { exact: true }).waitFor()
+    expect((await fleet.api('GET', '/devices/newcomer')).status).toBe(404)
+  })
+})
