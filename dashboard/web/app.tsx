@@ -90,6 +90,9 @@ const House = ({ shown, onLeft }: { shown: SessionShown; onLeft: () => void }) =
   )
 }
 
+// Part of a page that is not there any more: the server is a newer one, and has the whole anew.
+window.addEventListener('vite:preloadError', () => location.reload())
+
 /** Where the focus goes when another page is opened: to its heading, or the whole of it. */
 const focusHeading = (): void => {
   const heading = document.querySelector<HTMLElement>('main h1') ?? document.getElementById('main')
@@ -99,7 +102,7 @@ const focusHeading = (): void => {
 const Pages = () => {
   useScrollMemory()
   return (
-    <Router onRouteChange={focusHeading}>
+    <Router onRouteChange={focusHeading} onLoadEnd={focusHeading}>
       {[
         ...pages.map((page) => <Route key={page.path} path={page.path} component={page.component} />),
         <Route key="none" default component={NotFound} />,

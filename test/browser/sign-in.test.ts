@@ -40,6 +40,24 @@ describe.skipIf(program === undefined)('signing in, in a browser', () => {
     await close()
   })
 
+  test('no page weighs more than 60 kB, with all that it loads', async () => {
+    const { page, close } = await openPage(browser, fleet.endpoints.http, '/', { token: fleet.token })
+    const { task_id: task } = (await fleet.api('POST', '/tasks', { payload: { command: 'true' } })).body
+    for (const path of ['/', '/fleet', '/fleet/local', '/tasks', `/tasks/${task}`, '/tasks/new', '/approvals', '/tokens']) {
+      await page.goto(`${fleet.endpoints.http}${path}`)
+      await page.locator('main h1').waitFor()
+      const bytes = await page.evaluate(() =>
+        performance
+          .getEntries()
+          .filter((one): one is PerformanceResourceTiming => one instanceof PerformanceResourceTiming)
+          .filter(({ name }) => !new URL(name).pathname.startsWith('/api/') && !new URL(name).pathname.startsWith('/dashboard/'))
+          .reduce((sum, { encodedBodySize }) => sum + encodedBodySize, 0),
+      )
+      expect([path, bytes < 60_000, bytes > 20_000], `${bytes} bytes`).toEqual([path, true, true])
+    }
+    await close()
+  })
+
   test('on a phone nothing is wider than the screen', async () => {
     const { page, close } = await openPage(browser, fleet.endpoints.http, '/login', { screen: phone })
     await page.getByRole('textbox', { name: 'Token' }).waitFor()

@@ -7,7 +7,6 @@ import { plainPieces, plainText } from '../../dashboard/web/format/plain-text.ts
 import { msOf, relativeTime } from '../../dashboard/web/format/relative-time.ts'
 import { returnPath } from '../../dashboard/web/format/return-path.ts'
 import { lookOf } from '../../dashboard/web/format/states.ts'
-import { whatOf } from '../../dashboard/web/format/what.ts'
 import { chooseTokens } from '../../dashboard/web/pages/tokens/choose.ts'
 import { isLoopback, secondsIn } from '../../dashboard/web/pages/tokens/periods.ts'
 import { changedQuery } from '../../dashboard/web/shell/changed-query.ts'
@@ -50,9 +49,10 @@ describe('relativeTime()', () => {
 
 describe('amounts', () => {
   test('durationText() has two units at most', () => {
-    expect([0, 0.31, 9.96, 59.4, 60, 185, 3600, 7440, 273_600].map(durationText)).toEqual([
+    expect([0, 0.31, 2.46, 9.96, 59.4, 60, 185, 3600, 7440, 273_600].map(durationText)).toEqual([
       '0 s',
-      '0.3 s',
+      '310 ms',
+      '2.5 s',
       '10 s',
       '59 s',
       '1 min',
@@ -182,7 +182,7 @@ describe('charts', () => {
   })
 
   test('describeSeries() says what is to be seen', () => {
-    expect(describeSeries('CPU', [1, 50.04, null, 3], ' %')).toBe('CPU: now 3 %, lowest 1 %, highest 50 %')
+    expect(describeSeries('CPU', [1, 50.04, 3, null], ' %')).toBe('CPU: now 3 %, lowest 1 %, highest 50 %')
     expect(describeSeries('CPU', [null], ' %')).toBe('CPU: nothing is known')
   })
 
@@ -191,7 +191,7 @@ describe('charts', () => {
   })
 })
 
-describe('states, labels and work', () => {
+describe('states and labels', () => {
   test('lookOf() has a word for every state, known or not', () => {
     expect([lookOf('timed_out').word, lookOf('toString').tone, lookOf('brand_new')]).toEqual([
       'timed out',
@@ -204,13 +204,6 @@ describe('states, labels and work', () => {
     expect(
       orderedLabels({ os: 'linux', role: 'a', drained: 'true', arch: 'x64', 'agent.goose': '1', area: 'b' }).map(([key]) => key),
     ).toEqual(['area', 'role', 'agent.goose', 'arch', 'os'])
-  })
-
-  test('whatOf() begins with what it is called, or with the first line that says something', () => {
-    expect(whatOf({ payload: { command: ['a', 'b c'] }, metadata: { title: ' Nightly ' } })).toBe('Nightly')
-    expect(whatOf({ payload: { command: ['a', 'b\nc'] }, metadata: {} })).toBe('a b c')
-    expect(whatOf({ payload: { script: '#!/bin/sh\nset -e\n# x\n\n  make all\n' }, metadata: {} })).toBe('make all')
-    expect(whatOf({ payload: { prompt: 'x'.repeat(500) }, metadata: {} })).toHaveLength(160)
   })
 })
 

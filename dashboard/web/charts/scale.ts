@@ -1,10 +1,17 @@
 export type Series = readonly (number | null)[]
 
-/** Least, most and last of the numbers that are known; null if none is. */
+/** The step that is under way, and the one before, may not be known yet. */
+const lateSteps = 3
+
+/** Least and most of the numbers that are known, and the last one if it is not long ago; null if none is known. */
 export const summaryOf = (series: Series): { min: number; max: number; last: number | null } | null => {
   const known = series.filter((value) => value !== null)
   if (known.length === 0) return null
-  return { min: Math.min(...known), max: Math.max(...known), last: series.at(-1) ?? null }
+  return {
+    min: Math.min(...known),
+    max: Math.max(...known),
+    last: series.slice(-lateSteps).findLast((value) => value !== null) ?? null,
+  }
 }
 
 /** What a chart says to those who do not see it. */

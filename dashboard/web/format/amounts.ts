@@ -1,5 +1,6 @@
-/** A duration in its two largest units: `0.3 s`, `12 s`, `3 min 5 s`, `2 h 4 min`, `3 d 4 h`. */
+/** A duration in its two largest units: `310 ms`, `2.5 s`, `12 s`, `3 min 5 s`, `2 h 4 min`, `3 d 4 h`. */
 export const durationText = (seconds: number): string => {
+  if (seconds > 0 && seconds < 0.9995) return `${Math.max(1, Math.round(seconds * 1000))} ms`
   if (seconds < 10) return `${Number(Math.max(0, seconds).toFixed(1))} s`
   const whole = Math.round(seconds)
   if (whole < 60) return `${whole} s`

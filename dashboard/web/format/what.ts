@@ -1,10 +1,11 @@
 import type { Task } from '../../../schemas/task.ts'
 import { shellWord } from './shell-words.ts'
 
-const most = 120
+const usual = 120
 
 /** What a task runs, in a few words: its title, if somebody gave it one. */
-export const whatOf = ({ payload, metadata }: Pick<Task, 'payload' | 'metadata'>): string => {
+export const whatOf = ({ payload, metadata }: Pick<Task, 'payload' | 'metadata'>, most = usual): string => {
+  const cut = (text: string): string => shortened(text, most)
   const title = metadata['title'] ?? metadata['name']
   if (typeof title === 'string' && title.trim() !== '') return cut(title)
   const { command, script, prompt, recipe, workload } = payload
@@ -21,7 +22,7 @@ const firstLine = (script: string): string =>
     .map((line) => line.trim())
     .find((line) => line !== '' && !line.startsWith('#') && !line.startsWith('set -')) ?? 'script'
 
-const cut = (text: string): string => {
+const shortened = (text: string, most: number): string => {
   const flat = text
     .slice(0, 4 * most)
     .replace(/\s+/g, ' ')

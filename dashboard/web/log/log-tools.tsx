@@ -56,8 +56,8 @@ export const LogTools = (props: LogToolsProps) => {
         value={times}
         options={[
           { value: 'off', label: 'No times' },
-          { value: 'relative', label: 'Since the start' },
-          { value: 'exact', label: 'Time of day' },
+          { value: 'relative', label: 'Relative' },
+          { value: 'exact', label: 'Exact' },
         ]}
         onChange={props.onTimes}
       />
@@ -67,7 +67,7 @@ export const LogTools = (props: LogToolsProps) => {
       <Button small pressed={isFollowing} onClick={() => props.onFollow(!isFollowing)}>
         Follow
       </Button>
-      <LinkButton small icon="download" href={props.download} download>
+      <LinkButton small bare icon="download" href={props.download} label="Download all of it" download>
         Download
       </LinkButton>
     </div>
@@ -91,7 +91,8 @@ const LineField = ({ lines, onLine }: { lines: number; onLine: (line: number) =>
         <input
           inputMode="numeric"
           autocomplete="off"
-          placeholder={`Line of ${countText(lines)}`}
+          placeholder="Line"
+          title={`1 to ${countText(lines)}`}
           value={text}
           onInput={(event) => setText(event.currentTarget.value.replace(/\D/g, '').slice(0, 9))}
         />

@@ -1,5 +1,4 @@
-export type Query = Readonly<Record<string, string>>
-export type QueryChange = Readonly<Record<string, string | null | undefined>>
+import type { Query, QueryChange } from './query.ts'
 
 /** A path with a query changed: what is null, undefined or empty is taken out of it. */
 export const changedQuery = (path: string, before: Query, change: QueryChange): string => {

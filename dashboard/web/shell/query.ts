@@ -1,6 +1,9 @@
 import { useCallback, useRef } from 'preact/hooks'
 import { useLocation } from 'preact-iso'
-import { changedQuery, type Query, type QueryChange } from './changed-query.ts'
+import { changedQuery } from './changed-query.ts'
+
+export type Query = Readonly<Record<string, string>>
+export type QueryChange = Readonly<Record<string, string | null | undefined>>
 
 /**
  * What a page shows is in its address: filters, order, tab. A change is a step that "back" undoes, unless it `replace`s the address,

@@ -1,4 +1,8 @@
+import { lazy } from 'preact-iso'
 import type { Page } from '../../page.ts'
-import { DevicePage } from './device.tsx'
 
-export const page: Page = { path: '/fleet/:device', title: 'Device', component: DevicePage }
+export const page: Page = {
+  path: '/fleet/:device',
+  title: 'Device',
+  component: lazy(() => import('./device.tsx').then((one) => one.DevicePage)),
+}

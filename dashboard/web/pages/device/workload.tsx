@@ -1,12 +1,12 @@
 import type { WorkloadStatus } from '../../../../schemas/workload-status.ts'
 import { wordOf } from '../../format/states.ts'
+import { WorkloadLog } from '../../log/workload-log.tsx'
 import { Plain } from '../../parts/plain.tsx'
 import { State } from '../../parts/state.tsx'
 import { Tabs } from '../../parts/tabs.tsx'
 import { PageHead } from '../../shell/page-head.tsx'
 import { WorkloadActions } from './workload-actions.tsx'
 import { WorkloadFacts } from './workload-facts.tsx'
-import { WorkloadLogPlace } from './workload-log-place.tsx'
 import { WorkloadRuns } from './workload-runs.tsx'
 
 const views = ['log', 'runs', 'facts'] as const
@@ -55,7 +55,7 @@ export const WorkloadPage = ({ device, name, view, status }: WorkloadPageProps) 
       selected={view}
       hrefOf={(id) => `/fleet/${device}?${id}=${name}`}
     />
-    {view === 'log' && <WorkloadLogPlace device={device} workload={name} />}
+    {view === 'log' && <WorkloadLog device={device} workload={name} />}
     {view === 'runs' && <WorkloadRuns device={device} workload={name} changed={status?.run_count ?? 0} />}
     {view === 'facts' && <WorkloadFacts status={status} />}
   </>

@@ -1,4 +1,8 @@
+import { lazy } from 'preact-iso'
 import type { Page } from '../../page.ts'
-import { TaskPage } from './task.tsx'
 
-export const page: Page = { path: '/tasks/:task', title: 'Task', component: TaskPage }
+export const page: Page = {
+  path: '/tasks/:task',
+  title: 'Task',
+  component: lazy(() => import('./task.tsx').then((one) => one.TaskPage)),
+}

@@ -34,7 +34,6 @@ export const Runs = ({ runs, chosen, isFanout, hasMore, isLoading, onMore, hrefO
   const columns: readonly Column<Run>[] = [
     {
       title: isFanout ? 'Device' : 'Attempt',
-      wide: true,
       cell: (run) => (
         <a class="run-link" href={hrefOf(run.run_id)} data-row aria-current={run.run_id === chosen ? 'true' : undefined}>
           {isFanout ? <Plain text={run.device} cut /> : `${run.attempt} on ${run.device}`}
@@ -44,6 +43,7 @@ export const Runs = ({ runs, chosen, isFanout, hasMore, isLoading, onMore, hrefO
     { title: 'State', cell: (run) => <State state={run.state} title={run.reason} /> },
     {
       title: 'Why',
+      wide: true,
       cell: (run) =>
         run.reason === null ? (
           <span class="muted">–</span>

@@ -70,7 +70,7 @@ const Whole = ({ shown, isLoading, onMore, onChanged }: WholeProps) => {
   return (
     <>
       <PageHead
-        title={whatOf(task)}
+        title={whatOf(task, 64)}
         up={{ href: '/tasks', label: 'Tasks' }}
         beside={<State state={task.state} />}
         actions={<Actions task={task} runs={runs} onChanged={onChanged} />}
@@ -143,8 +143,8 @@ const About = ({ task }: { task: Task }) => {
           ['Target', <Plain key="to" text={targetWords(task.target)} />],
           ['Priority', task.priority],
           ['Type', task.type],
-          ['Tags', task.tags.length > 0 && <Plain key="tags" text={task.tags.join(', ')} />],
-          ['Once more', typeof again === 'string' && <a href={`/tasks/${again}`}>of an earlier task</a>],
+          ['Tags', task.tags.length === 0 ? undefined : <Plain key="tags" text={task.tags.join(', ')} />],
+          ['Once more', typeof again !== 'string' ? undefined : <a href={`/tasks/${again}`}>of an earlier task</a>],
         ]}
       />
     </Card>

@@ -15,7 +15,12 @@ interface TimelineProps {
 
 /** What has happened, in its order, with the time that passed between. */
 export const Timeline = ({ history, run, isWide }: TimelineProps) => {
-  const shown = isWide ? history.filter((entry) => entry.run_id === null || entry.run_id === run) : history
+  const own = isWide ? history.filter((entry) => entry.run_id === null || entry.run_id === run) : history
+  // That the task ends as its run does need not be said twice.
+  const shown = own.filter(({ run_id, state, reason }, index) => {
+    const before = own[index - 1]
+    return run_id !== null || before === undefined || before.state !== state || before.reason !== reason
+  })
   return (
     <Card title="What happened">
       <ol class="timeline">
@@ -50,7 +55,7 @@ const Moment = ({ entry, before }: { entry: HistoryEntry; before: HistoryEntry |
         <time dateTime={entry.at} title={exactTime(at)}>
           {clockTime(at)}
         </time>
-        {since > 0 && <span>+{durationText(since)}</span>}
+        {since >= 0.05 && <span>+{durationText(since)}</span>}
       </span>
     </li>
   )

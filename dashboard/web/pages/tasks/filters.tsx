@@ -3,7 +3,8 @@ import { wordOf } from '../../format/states.ts'
 import { taskStates } from '../../format/task-states.ts'
 import { Button } from '../../parts/button.tsx'
 import { Select } from '../../parts/select.tsx'
-import type { QueryChange } from '../../shell/changed-query.ts'
+import type { QueryChange } from '../../shell/query.ts'
+import { useWide } from '../../shell/wide.ts'
 import { failedStates } from '../overview/links.ts'
 import { ages, type FilterName, type Filters, filterNames, isFiltered } from './task-query.ts'
 
@@ -38,6 +39,9 @@ export const TaskFilters = ({ filters, setQuery }: FiltersProps) => {
   const text = (name: FilterName, label: string) => (
     <TextFilter label={label} value={filters[name]} onChange={(next) => setQuery({ [name]: next }, { replace: true })} />
   )
+  const isWide = useWide()
+  const [isMore, setMore] = useState(false)
+  const hasMore = isWide || isMore || filterNames.some((name) => name !== 'state' && name !== 'since' && filters[name] !== '')
   return (
     <div class="bar task-filters">
       {choice('state', 'State', 'All states', [
@@ -46,26 +50,34 @@ export const TaskFilters = ({ filters, setQuery }: FiltersProps) => {
         ...taskStates.map((state) => [state, wordOf(state)] as const),
       ])}
       {choice(
-        'type',
-        'Type',
-        'All types',
-        types.map((type) => [type, type]),
-      )}
-      {choice(
-        'priority',
-        'Priority',
-        'All priorities',
-        priorities.map((priority) => [priority, priority]),
-      )}
-      {choice(
         'since',
         'Since',
         'Any time',
         Object.keys(ages).map((age) => [age, ageWords[age] ?? age]),
       )}
-      {text('device', 'Device')}
-      {text('tag', 'Tag')}
-      {text('requested_by', 'Who')}
+      {hasMore ? (
+        <>
+          {choice(
+            'type',
+            'Type',
+            'All types',
+            types.map((type) => [type, type]),
+          )}
+          {choice(
+            'priority',
+            'Priority',
+            'All priorities',
+            priorities.map((priority) => [priority, priority]),
+          )}
+          {text('device', 'Device')}
+          {text('tag', 'Tag')}
+          {text('requested_by', 'Who')}
+        </>
+      ) : (
+        <Button kind="quiet" icon="filter" onClick={() => setMore(true)}>
+          More filters
+        </Button>
+      )}
       {isFiltered(filters) && (
         <Button kind="quiet" icon="cross" onClick={() => setQuery(Object.fromEntries(filterNames.map((name) => [name, null])))}>
           Clear

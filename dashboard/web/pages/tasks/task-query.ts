@@ -1,5 +1,5 @@
 import { withQuery } from '../../api/ask.ts'
-import type { Query } from '../../shell/changed-query.ts'
+import type { Query } from '../../shell/query.ts'
 
 /** What the address of the page may say about which tasks are shown. */
 export const filterNames = ['state', 'type', 'priority', 'device', 'tag', 'requested_by', 'since'] as const

@@ -1,10 +1,10 @@
+import { lazy } from 'preact-iso'
 import type { Page } from '../../page.ts'
-import { TokensPage } from './tokens.tsx'
 
 export const page: Page = {
   path: '/tokens',
   title: 'Tokens and joining',
-  component: TokensPage,
+  component: lazy(() => import('./tokens.tsx').then((one) => one.TokensPage)),
   nav: { label: 'Tokens', icon: 'key', order: 5, role: 'admin' },
   shortcut: 'g k',
 }

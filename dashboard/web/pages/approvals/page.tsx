@@ -1,0 +1,10 @@
+import { lazy } from 'preact-iso'
+import type { Page } from '../../page.ts'
+
+export const page: Page = {
+  path: '/approvals',
+  title: 'Approvals',
+  component: lazy(() => import('./approvals.tsx').then((one) => one.ApprovalsPage)),
+  nav: { label: 'Approvals', icon: 'approvals', order: 4, count: (bar) => bar.approvals },
+  shortcut: 'g a',
+}

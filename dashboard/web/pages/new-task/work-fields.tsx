@@ -1,0 +1,141 @@
+import { splitWords } from '../../format/shell-words.ts'
+import { Plain } from '../../parts/plain.tsx'
+import { Check, Choice, type FieldsProps, Text } from './fields.tsx'
+
+/** What a command is. */
+export const CommandFields = (props: FieldsProps) => {
+  const { form, change } = props
+  const isWords = form.commandAs === 'words'
+  return (
+    <>
+      <Choice
+        label="Written as"
+        value={form.commandAs}
+        options={[
+          ['words', 'Words'],
+          ['lines', 'One argument a line'],
+          ['shell', 'Line for the shell'],
+        ]}
+        hint={
+          form.commandAs === 'shell'
+            ? 'Run by /bin/sh -c: pipes, variables and && work.'
+            : 'The program is started as it is, without a shell: quotes hold words together, and $ and | are letters.'
+        }
+        onChange={(commandAs) => change({ commandAs })}
+      />
+      <Text
+        {...props}
+        name="command"
+        of="payload.command"
+        label="Command"
+        rows={form.commandAs === 'lines' ? 5 : 3}
+        placeholder={examples[form.commandAs]}
+        mono
+      />
+      {isWords && <Words line={form.command} />}
+    </>
+  )
+}
+
+const examples = { words: 'df -h /var', lines: 'df\n-h\n/var', shell: 'df -h | grep /var' } as const
+
+/** How a line is taken apart. */
+const Words = ({ line }: { line: string }) => {
+  const split = splitWords(line)
+  if (!split.ok || split.words.length === 0) return null
+  return (
+    <ol class="words" aria-label="Program and arguments">
+      {split.words.map((word, index) => (
+        <li key={index}>{word === '' ? <span class="muted">empty</span> : <Plain text={word} mono />}</li>
+      ))}
+    </ol>
+  )
+}
+
+/** What a script is. */
+export const ScriptFields = (props: FieldsProps) => (
+  <>
+    <Text {...props} name="script" of="payload.script" label="Script" hint="Its first line names what runs it." rows={12} mono />
+    <Text {...props} name="args" of="payload.args" label="Arguments" hint="One to a line." rows={2} mono />
+  </>
+)
+
+/** What an agent is asked, and how far it may go. */
+export const AgentFields = (props: FieldsProps) => {
+  const { form, change, faultOf } = props
+  return (
+    <>
+      <Text {...props} name="prompt" of="payload.prompt" label="What it is to do" hint="In your own words." rows={6} />
+      <div class="field-pair">
+        <Text {...props} name="provider" of="payload.provider" label="Provider" placeholder="openai" />
+        <Text {...props} name="model" of="payload.model" label="Model" placeholder="gpt-4o" />
+      </div>
+      <Choice
+        label="Ask before it uses tools"
+        value={form.approve}
+        options={[
+          ['none', 'Never'],
+          ['tools', 'Always'],
+          ['matching', 'Some tools'],
+        ]}
+        error={faultOf('payload.approve')}
+        onChange={(approve) => change({ approve })}
+      />
+      {form.approve === 'matching' && (
+        <Text
+          {...props}
+          name="patterns"
+          of="payload.approve.matching"
+          label="Tools to ask about"
+          hint="Names or beginnings of what they do, one to a line; * stands for anything."
+          placeholder={'shell*\n*rm *'}
+          rows={3}
+          mono
+        />
+      )}
+      <div class="field-pair">
+        <Text {...props} name="tokens" of="payload.budget.tokens" label="At most so many tokens" placeholder="200000" />
+        <Text {...props} name="cost" of="payload.budget.cost" label="At most so many dollars" placeholder="2" />
+        <Text {...props} name="turns" of="payload.max_turns" label="At most so many turns" placeholder="100" />
+      </div>
+      <details
+        class="form-more"
+        open={[form.system, form.agent, form.secrets, form.servers, form.session].some((text) => text !== '') || form.keep}
+      >
+        <summary>More about the agent</summary>
+        <div class="form">
+          <Text {...props} name="system" of="payload.system" label="What it is to keep in mind" rows={3} />
+          <div class="field-pair">
+            <Text {...props} name="agent" of="payload.agent" label="Agent" placeholder="goose" />
+            <Text
+              {...props}
+              name="secrets"
+              of="payload.secrets"
+              label="Secrets"
+              hint="Names of what the device holds."
+              placeholder="OPENAI_API_KEY"
+              mono
+            />
+          </div>
+          <Text
+            {...props}
+            name="servers"
+            of="payload.mcp_servers"
+            label="Servers of tools"
+            hint="A list, as JSON."
+            placeholder={'[{ "name": "files", "command": "npx", "args": ["-y", "…"] }]'}
+            rows={4}
+            mono
+          />
+          <Text {...props} name="session" of="payload.session" label="Go on with the conversation of this run" mono />
+          <Check
+            label="Keep the conversation"
+            hint="It stays on the device for a week, so that a later run can go on with it."
+            value={form.keep}
+            onChange={(keep) => change({ keep })}
+          />
+        </div>
+      </details>
+    </>
+  )
+}
