@@ -35,8 +35,14 @@ export const AnswerDialog = ({ how, approval, onClose, onAnswered }: AnswerDialo
           </strong>{' '}
           <Plain text={approval.title} />
         </p>
-        <p class="muted">{isYes ? 'The agent does it at once.' : 'The agent goes on without it, and is told why.'}</p>
-        <TextField label="Reason" hint="May be left empty." value={reason} onInput={setReason} autocomplete="off" />
+        <p class="muted">{isYes ? 'The agent does it at once.' : 'The agent goes on without it.'}</p>
+        <TextField
+          label="Reason"
+          hint="Kept with its run. May be left empty."
+          value={reason}
+          onInput={setReason}
+          autocomplete="off"
+        />
         <div class="dialog-actions">
           <Button onClick={onClose}>Cancel</Button>
           <Button type="submit" kind={isYes ? 'primary' : 'danger'} busy={answer.isBusy}>

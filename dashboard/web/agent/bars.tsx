@@ -7,13 +7,13 @@ type Used = Pick<AgentResult, 'turns' | 'tokens' | 'cost' | 'currency'>
 /** What the agent has used, of what it may use. */
 export const Bars = ({ payload, usage }: { payload: Task['payload']; usage: Used | null }) => {
   const { turns = 0, tokens = 0, cost = null, currency = null } = usage ?? {}
-  const money = (amount: number): string => `${amount.toFixed(amount < 1 ? 4 : 2)} ${currency ?? 'USD'}`
+  const money = (amount: number): string => String(Number(amount.toFixed(4)))
   return (
     <dl class="usage">
       <Bar name="Turns" used={turns} most={payload.max_turns ?? 100} text={countText} />
       <Bar name="Tokens" used={tokens} most={payload.budget?.tokens} text={countText} />
       {(cost !== null || payload.budget?.cost !== undefined) && (
-        <Bar name="Cost" used={cost ?? 0} most={payload.budget?.cost} text={money} />
+        <Bar name={`Cost in ${currency ?? 'USD'}`} used={cost ?? 0} most={payload.budget?.cost} text={money} />
       )}
       <div>
         <dt>Model</dt>

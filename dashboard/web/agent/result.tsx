@@ -7,22 +7,32 @@ import { Plain } from '../parts/plain.tsx'
 import { Badge } from '../parts/state.tsx'
 import { type Column, Table } from '../parts/table.tsx'
 import { useSession } from '../session/session.ts'
+import type { Item } from './conversation.ts'
 import { stopWords } from './stop-words.ts'
 
+interface ResultProps {
+  result: AgentResult
+  run: Run
+  task: Task
+  /** What the conversation ends with: an answer that stands there already is not said again. */
+  last: Item | undefined
+}
+
 /** How an agent has ended, and what it left. */
-export const Result = ({ result, run, task }: { result: AgentResult; run: Run; task: Task }) => {
+export const Result = ({ result, run, task, last }: ResultProps) => {
   const { mayAct } = useSession()
   const isDone = result.stop_reason === 'completed'
+  const isSaid = last?.kind === 'message' && last.text.trim() === result.text.trim()
   return (
     <Card
-      title={isDone ? 'Its answer' : 'How it ended'}
+      title="How it ended"
       aside={
         <Badge tone={isDone ? 'good' : 'bad'} icon={isDone ? 'check' : 'cross'}>
           {stopWords(result.stop_reason)}
         </Badge>
       }
     >
-      {result.text !== '' && <Plain text={result.text} lines />}
+      {result.text !== '' && !isSaid && <Plain text={result.text} lines />}
       {run.reason !== null && !isDone && run.reason !== result.stop_reason && (
         <p class="muted">
           <Plain text={run.reason} />

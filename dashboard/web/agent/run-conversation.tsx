@@ -67,7 +67,7 @@ export const RunConversation = ({ task, run }: { task: Task; run: Run }) => {
       </div>
       {plan.length > 0 && <Plan entries={plan} />}
       {mayAct && isRunning && task.payload.prompt !== undefined && <SayBox task={task.task_id} />}
-      {result && <Result result={result} run={run} task={task} />}
+      {result && <Result {...{ result, run, task }} last={items.at(-1)} />}
     </section>
   )
 }

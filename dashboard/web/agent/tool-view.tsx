@@ -43,11 +43,6 @@ export const ToolView = ({ call, isRunning }: { call: ToolCall; isRunning: boole
       </summary>
       {isOpen && (
         <div class="tool-body">
-          {call.title !== '' && call.title !== call.tool && (
-            <p class="muted">
-              <Plain text={call.title} />
-            </p>
-          )}
           <Part title="Called with" text={readableValue(call.input ?? '')} />
           {call.output.length > 0 && <Written call={call} />}
           {call.result !== null && call.result !== undefined && <Part title="Result" text={readableValue(call.result)} />}

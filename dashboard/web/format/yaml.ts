@@ -1,8 +1,5 @@
-/** A value as YAML, to be read: what is empty or not there is left out, and a text of several lines keeps them. */
-export const yamlOf = (value: unknown): string => (isEmpty(value) ? '' : blockOf(value, '').replace(/^\n/, ''))
-
-const isEmpty = (value: unknown): boolean =>
-  value === null || value === undefined || (typeof value === 'object' && Object.values(value).every(isEmpty))
+/** A value as YAML, to be read: what is not there is left out, and a text of several lines keeps them. */
+export const yamlOf = (value: unknown): string => (value === undefined ? '' : blockOf(value, '').trimStart())
 
 /** What follows a name or a dash: on the same line after a space, or below it. */
 const blockOf = (value: unknown, indent: string): string => {
@@ -12,7 +9,7 @@ const blockOf = (value: unknown, indent: string): string => {
     if (value.length === 0) return ' []'
     return value.map((one) => `\n${indent}-${blockOf(one, `${indent}  `).replace(/^\n\s*/, ' ')}`).join('')
   }
-  const fields = Object.entries(value).filter(([, one]) => !isEmpty(one))
+  const fields = Object.entries(value).filter(([, one]) => one !== undefined)
   if (fields.length === 0) return ' {}'
   return fields.map(([name, one]) => `\n${indent}${wordOf(name)}:${blockOf(one, `${indent}  `)}`).join('')
 }

@@ -9,7 +9,7 @@ export type LogStanding = 'catching-up' | 'live' | 'complete'
 
 export interface FollowedLog {
   store: LogStore
-  /** Another one whenever lines have come, at most once in a frame. */
+  /** Another one whenever lines have come, at most twenty times a second. */
   version: number
   /** The instant of its first line. */
   startedAt: number
@@ -50,18 +50,28 @@ export const useLog = (view: RecordsView): FollowedLog => {
   return { store, version, startedAt: startedAt.current, standing, error }
 }
 
-/** Calls back in the next frame, once for however many asked. */
+/** What comes is shown at most so often: nobody reads faster, and the page has more to do. */
+const leastMs = 50
+
+/** Calls back in a frame soon, once for however many asked. */
 export const useFrames = (callback: () => void): (() => void) => {
   const latest = useRef(callback)
   latest.current = callback
   const frames = useMemo(() => {
     let frame = 0
+    let last = 0
+    const onFrame = (now: number): void => {
+      if (now - last < leastMs) {
+        frame = requestAnimationFrame(onFrame)
+        return
+      }
+      frame = 0
+      last = now
+      latest.current()
+    }
     return {
       ask: (): void => {
-        frame ||= requestAnimationFrame(() => {
-          frame = 0
-          latest.current()
-        })
+        frame ||= requestAnimationFrame(onFrame)
       },
       stop: (): void => cancelAnimationFrame(frame),
     }

@@ -13,6 +13,8 @@ interface ConfirmProps {
   /** The verb of what is done: `Remove`. */
   verb: string
   danger?: boolean
+  /** What is said in place of "Cancel", where that would be understood as the verb. */
+  dismiss?: string
   /** What has to be typed before it can be done. */
   typed?: string
   busy: boolean
@@ -22,7 +24,18 @@ interface ConfirmProps {
 }
 
 /** Asks before something is done, and says what that is. */
-export const Confirm = ({ title, children, verb, danger, typed, busy, error, onConfirm, onClose }: ConfirmProps) => {
+export const Confirm = ({
+  title,
+  children,
+  verb,
+  danger,
+  dismiss = 'Cancel',
+  typed,
+  busy,
+  error,
+  onConfirm,
+  onClose,
+}: ConfirmProps) => {
   const [text, setText] = useState('')
   return (
     <Dialog title={title} onClose={onClose}>
@@ -42,7 +55,7 @@ export const Confirm = ({ title, children, verb, danger, typed, busy, error, onC
           />
         )}
         <div class="dialog-actions">
-          <Button onClick={onClose}>Cancel</Button>
+          <Button onClick={onClose}>{dismiss}</Button>
           <Button type="submit" kind={danger ? 'danger' : 'primary'} busy={busy} disabled={typed !== undefined && text !== typed}>
             {verb}
           </Button>

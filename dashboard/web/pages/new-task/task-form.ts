@@ -64,6 +64,7 @@ export const hasOptions = (form: TaskForm): boolean =>
   )
 
 type Fields = Readonly<Record<string, unknown>>
+type Fault = (field: string, message: string) => void
 /** A task on its way to be checked or submitted. */
 export interface Draft {
   type: string
@@ -78,7 +79,8 @@ export interface Draft {
 /** What the form says, over what it says nothing of: `base` is the task that is edited. Faults are of what cannot even be read. */
 export const draftOf = (form: TaskForm, base?: Task): { draft: Draft; faults: readonly FieldFault[] } => {
   const faults: FieldFault[] = []
-  const fault = (field: string, message: string): void => void faults.push({ field, code: 'unreadable', message })
+  const fault: Fault = (field, message) => void faults.push({ field, code: 'unreadable', message })
+  const number = (field: string, text: string): number | undefined => numberOf(text, field, fault)
   const kept = base && form.kind === kindOf(base) ? base.payload : {}
   const payload = given(kept, {
     ...payloadOf(form, fault),
@@ -99,9 +101,9 @@ export const draftOf = (form: TaskForm, base?: Task): { draft: Draft; faults: re
         },
       ),
       options: given(base?.options ?? {}, {
-        timeout_seconds: numberOf(form.timeout),
-        retries: numberOf(form.retries),
-        start_within_seconds: numberOf(form.startWithin),
+        timeout_seconds: number('options.timeout_seconds', form.timeout),
+        retries: number('options.retries', form.retries),
+        start_within_seconds: number('options.start_within_seconds', form.startWithin),
       }),
       priority: form.priority,
       tags: wordsOf(form.tags),
@@ -119,7 +121,7 @@ export const missingIn = ({ payload: { command, script, prompt } }: Draft): read
   return prompt === '' ? missing('prompt', 'Say what it is to do') : []
 }
 
-const payloadOf = (form: TaskForm, fault: (field: string, message: string) => void): Fields => {
+const payloadOf = (form: TaskForm, fault: Fault): Fields => {
   switch (form.kind) {
     case 'command':
       return { command: commandOf(form, fault) }
@@ -138,8 +140,11 @@ const payloadOf = (form: TaskForm, fault: (field: string, message: string) => vo
             : form.approve === 'tools'
               ? 'tools'
               : undefined,
-        budget: orNothing({ tokens: numberOf(form.tokens), cost: numberOf(form.cost) }),
-        max_turns: numberOf(form.turns),
+        budget: orNothing({
+          tokens: numberOf(form.tokens, 'payload.budget.tokens', fault),
+          cost: numberOf(form.cost, 'payload.budget.cost', fault),
+        }),
+        max_turns: numberOf(form.turns, 'payload.max_turns', fault),
         secrets: orNothing(wordsOf(form.secrets)),
         mcp_servers: serversOf(form.servers, fault),
         keep_session: form.keep || undefined,
@@ -150,7 +155,7 @@ const payloadOf = (form: TaskForm, fault: (field: string, message: string) => vo
   }
 }
 
-const commandOf = ({ commandAs, command }: TaskForm, fault: (field: string, message: string) => void): unknown => {
+const commandOf = ({ commandAs, command }: TaskForm, fault: Fault): unknown => {
   if (commandAs === 'shell') return command.trim()
   if (commandAs === 'lines') return linesOf(command) ?? []
   const split = splitWords(command)
@@ -159,7 +164,7 @@ const commandOf = ({ commandAs, command }: TaskForm, fault: (field: string, mess
   return [command]
 }
 
-const serversOf = (text: string, fault: (field: string, message: string) => void): unknown => {
+const serversOf = (text: string, fault: Fault): unknown => {
   if (text.trim() === '') return undefined
   try {
     return JSON.parse(text)
@@ -169,7 +174,7 @@ const serversOf = (text: string, fault: (field: string, message: string) => void
   }
 }
 
-const envOf = (text: string, fault: (field: string, message: string) => void): unknown => {
+const envOf = (text: string, fault: Fault): unknown => {
   const lines = text.split('\n').filter((line) => line.trim() !== '')
   const wrong = lines.find((line) => !/^[^=]+=/.test(line))
   if (wrong !== undefined) fault('payload.env', `"${wrong.slice(0, 60)}" is not NAME=value`)
@@ -181,10 +186,12 @@ const envOf = (text: string, fault: (field: string, message: string) => void): u
 const given = (before: object, fields: Fields): Fields =>
   Object.fromEntries(Object.entries({ ...before, ...fields }).filter(([, value]) => value !== undefined))
 
-/** A number, or the text itself, so that the answer can say what is wrong with it. */
-const numberOf = (text: string): number | string | undefined => {
-  const trimmed = text.trim()
-  return trimmed === '' ? undefined : Number.isFinite(Number(trimmed)) ? Number(trimmed) : trimmed
+const numberOf = (text: string, field: string, fault: Fault): number | undefined => {
+  const number = Number(text)
+  if (text.trim() === '') return undefined
+  if (Number.isFinite(number)) return number
+  fault(field, 'This is not a number')
+  return undefined
 }
 const linesOf = (text: string): readonly string[] | undefined => orNothing(text.split('\n').filter((line) => line !== ''))
 const wordsOf = (text: string): readonly string[] => text.split(/[\s,]+/).filter((word) => word !== '')

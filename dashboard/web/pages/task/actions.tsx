@@ -53,6 +53,7 @@ export const Actions = ({ task, runs, onChanged }: ActionsProps) => {
           <Confirm
             title="Cancel this task?"
             verb="Cancel the task"
+            dismiss="Leave it"
             danger
             busy={cancel.isBusy}
             error={cancel.error}

@@ -18,7 +18,7 @@ export const Details = ({ task }: { task: Task }) => {
       {parts.map(([title, value]) => {
         const text = yamlOf(value)
         return (
-          text !== '' && (
+          Object.keys(value).length > 0 && (
             <Card key={title} title={title} aside={<Copy text={text} />}>
               <pre class="source">
                 <Plain text={text} lines mono />
