@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks'
 import { bytesText } from '../format/amounts.ts'
+import { plainText } from '../format/plain-text.ts'
 import { textOfLine } from '../log/ansi.ts'
 import { Button } from '../parts/button.tsx'
 import { Icon } from '../parts/icon.tsx'
@@ -33,8 +34,9 @@ export const ToolView = ({ call, isRunning }: { call: ToolCall; isRunning: boole
           {state === 'running' ? <span class="spinner" /> : <Icon name={icon} size={14} />}
           <span class="unseen">{word}</span>
         </span>
-        <strong class="tool-name">
-          <Plain text={call.tool || call.id || 'tool'} cut />
+        {/* Behind what it belongs to: that stands in the title. */}
+        <strong class="tool-name" title={plainText(call.tool)}>
+          <Plain text={call.tool.split('__').at(-1) || call.id || 'tool'} cut />
         </strong>
         <span class="tool-summary">
           <Plain text={summaryOf(call.input) || call.title} cut mono />
@@ -65,7 +67,7 @@ const Written = ({ call: { output } }: { call: ToolCall }) => {
   let over = isAll ? 0 : size - most
   return (
     <div>
-      <h4 class="tool-title">Output</h4>
+      <p class="tool-title">Output</p>
       {over > 0 && (
         <p class="tool-cut">
           <span class="muted">{`The first ${bytesText(over)} are not shown.`}</span>
@@ -95,7 +97,7 @@ const Part = ({ title, text }: { title: string; text: string }) => {
   const isLong = text.length > most && !isAll
   return (
     <div>
-      <h4 class="tool-title">{title}</h4>
+      <p class="tool-title">{title}</p>
       <pre class="talk-text">
         <Plain text={isLong ? text.slice(0, most) : text} lines mono />
       </pre>

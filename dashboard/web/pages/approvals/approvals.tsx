@@ -146,5 +146,9 @@ const columns: readonly Column<Approval>[] = [
       </a>
     ),
   },
-  { title: 'When', align: 'right', cell: (one) => <Time at={one.decided_at ?? one.expires_at} /> },
+  {
+    title: 'When',
+    align: 'right',
+    cell: (one) => <Time at={one.decided_at ?? (one.state === 'expired' ? one.expires_at : one.requested_at)} />,
+  },
 ]

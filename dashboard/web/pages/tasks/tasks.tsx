@@ -92,7 +92,7 @@ const columns: readonly Column<Task>[] = [
   {
     title: 'Attempts',
     align: 'right',
-    cell: (task) => <span class={task.attempt > 1 ? 'number' : 'number muted'}>{task.attempt || '–'}</span>,
+    cell: (task) => <span class={task.attempt > 1 ? 'number' : 'number muted task-once'}>{task.attempt || '–'}</span>,
   },
   { title: 'Exit', align: 'right', cell: (task) => <span class="number">{task.exit_code ?? <span class="muted">–</span>}</span> },
   { title: 'Took', align: 'right', cell: (task) => <Since from={task.started_at} to={task.ended_at} /> },
