@@ -6,6 +6,8 @@ import sirv from 'sirv'
 export const servePages = (folder: string): RequestHandler => {
   if (!existsSync(folder)) throw new Error(`Cannot serve pages from "${folder}": they have not been built`)
   const files = sirv(folder, {
+    // Looks for each file when it is asked for: a build may have taken the place of another since.
+    dev: true,
     gzip: true,
     brotli: true,
     etag: true,

@@ -7,7 +7,7 @@ export interface Page {
   /** As preact-iso reads it: `/fleet/:device`. What follows a colon arrives as `params` of the component. */
   path: string
   title: string
-  /** What is not shown first is best loaded when it is wanted: `lazy(() => import(…))`. */
+  /** Loaded when it is wanted: `lazy(() => import(…))`. */
   component: ComponentType<PageProps>
   /** Its place in the navigation, if it has one. */
   nav?: {

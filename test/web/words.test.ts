@@ -8,7 +8,7 @@ import { msOf, relativeTime } from '../../dashboard/web/format/relative-time.ts'
 import { returnPath } from '../../dashboard/web/format/return-path.ts'
 import { lookOf } from '../../dashboard/web/format/states.ts'
 import { chooseTokens } from '../../dashboard/web/pages/tokens/choose.ts'
-import { isLoopback, secondsIn } from '../../dashboard/web/pages/tokens/periods.ts'
+import { faultOfNumber, isLoopback } from '../../dashboard/web/pages/tokens/periods.ts'
 import { changedQuery } from '../../dashboard/web/shell/changed-query.ts'
 import { createKeySequence } from '../../dashboard/web/shell/key-sequence.ts'
 
@@ -225,12 +225,18 @@ describe('tokens', () => {
     expect(chooseTokens(all, 'all', ' 1 ').map(({ name }) => name)).toEqual(['pi-1', 'join-1'])
   })
 
-  test('secondsIn() passes on what is no number', () => {
-    expect([secondsIn('90', 86_400), secondsIn(' 0,5 ', 3600), secondsIn('', 1), secondsIn('ten', 1)]).toEqual([
-      7_776_000,
-      1800,
-      '',
-      'ten',
+  test('faultOfNumber() says what is wrong in the units in which it was typed', () => {
+    const faults = ['90', ' 0,5 ', '', 'ten', '0', '4000', '1.5'].map((typed) =>
+      faultOfNumber(typed, { most: 3650, whole: typed === '1.5' }),
+    )
+    expect(faults).toEqual([
+      undefined,
+      undefined,
+      'has to be a number above 0',
+      'has to be a number above 0',
+      'has to be a number above 0',
+      'is at most 3,650',
+      'has to be a whole number',
     ])
   })
 

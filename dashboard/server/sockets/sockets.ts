@@ -15,6 +15,8 @@ import type { Picture } from '../picture/picture.ts'
 import type { Session, Sessions } from '../sessions.ts'
 import type { Tickets } from '../tickets.ts'
 import { type Browser, createBrowser, type Look } from './browser.ts'
+import { startChecking } from './checking.ts'
+import { createGate } from './gate.ts'
 import { createViews } from './views.ts'
 
 export interface SocketsDeps {
@@ -33,12 +35,10 @@ export interface SocketsDeps {
 const mostBrowsers = 1000
 const mostLooks = 32
 const pingEveryMs = 20_000
-/** A token that was revoked shows nothing for longer than this. */
-const checkEveryMs = 5000
 
 /** The websockets of browsers: each says what it looks at, and gets that, and what becomes of it. */
 export const createSockets = (deps: SocketsDeps) => {
-  const { picture, sessions, clock, log } = deps
+  const { picture, clock, log } = deps
   // Snapshots of large fleets are worth compressing, what changes is not; no memory is kept from one message to the next.
   const server = new WebSocketServer({
     noServer: true,
@@ -60,7 +60,9 @@ export const createSockets = (deps: SocketsDeps) => {
   picture.onChange((change) => {
     const at = clock.now()
     const { bar } = change
-    if (bar) for (const { browser, isWelcome } of browsers.values()) if (isWelcome) browser.say({ kind: 'bar', at, bar })
+    if (bar)
+      for (const { browser, isWelcome } of browsers.values())
+        if (isWelcome && browser.keepsUp()) browser.say({ kind: 'bar', at, bar })
     // Whoever looks at the same gets the same text: it is made once.
     const made = new Map<string, string | undefined>()
     const textFor = (view: View): string | undefined => {
@@ -169,9 +171,11 @@ export const createSockets = (deps: SocketsDeps) => {
       browser.say({ kind: 'bar', at: clock.now(), bar: picture.bar() })
     })
     socket.on('message', (raw) => {
-      last = last.then(() => {
-        if (browsers.has(socket)) receive(browser, session, raw)
-      })
+      last = last
+        .then(() => {
+          if (browsers.has(socket)) receive(browser, session, raw)
+        })
+        .catch((error: unknown) => log.error({ err: error }, 'what a browser said could not be done'))
     })
     socket.on('pong', () => {
       entry.isAlive = true
@@ -184,9 +188,12 @@ export const createSockets = (deps: SocketsDeps) => {
     })
   }
 
-  const dismiss = (socket: WebSocket, browser: Browser, reason: string): void => {
-    browser.say({ kind: 'bye', reason })
-    socket.close(4001, reason)
+  const over = (session: Session, reason: string): void => {
+    for (const [socket, entry] of browsers) {
+      if (entry.session.id !== session.id) continue
+      entry.browser.say({ kind: 'bye', reason })
+      socket.close(4001, reason.slice(0, 100))
+    }
   }
 
   const pinging = every(clock, pingEveryMs, () => {
@@ -202,48 +209,27 @@ export const createSockets = (deps: SocketsDeps) => {
   const catching = every(clock, 250, () => {
     for (const [socket, { browser }] of browsers) {
       if (browser.isStuck()) socket.terminate()
-      else if (browser.hasCaughtUp()) for (const one of browser.looks.values()) show(browser, one)
+      else if (browser.hasCaughtUp()) {
+        browser.say({ kind: 'bar', at: clock.now(), bar: picture.bar() })
+        for (const one of browser.looks.values()) show(browser, one)
+      }
     }
   })
 
-  /** Sessions that have ended, and tokens that do not hold any more, see nothing more. */
-  let isChecking = false
-  const check = async (): Promise<void> => {
-    if (isChecking) return
-    isChecking = true
-    const verdicts = new Map<string, string | undefined>()
-    for (const { session } of browsers.values()) {
-      if (verdicts.has(session.token)) continue
-      const outcome = await deps.api.ask(session.token, 'token.self', {})
-      const isRefused = !outcome.ok && (outcome.error.code === 'unauthorized' || outcome.error.code === 'forbidden')
-      verdicts.set(session.token, isRefused ? outcome.error.message : undefined)
-    }
-    for (const [socket, { browser, session }] of browsers) {
-      const reason = sessions.holds(session) ? verdicts.get(session.token) : 'the session has ended'
-      if (reason !== undefined) dismiss(socket, browser, reason.slice(0, 100))
-    }
-    isChecking = false
-  }
-  const checking = every(clock, checkEveryMs, () => void check())
+  const checking = startChecking({
+    ...{ api: deps.api, sessions: deps.sessions, clock, over },
+    open: () => [...browsers.values()].map(({ session }) => session),
+  })
+  const gate = createGate({ ...deps, hasRoom: () => browsers.size < mostBrowsers })
 
   return {
     upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
       socket.on('error', (error) => log.debug({ err: error }, 'a connection failed while it became a websocket'))
-      const refusal = deps.guard.refusalOf(request)
-      if (refusal) return refuse(socket, refusal.status)
-      const url = new URL(request.url ?? '/', 'http://localhost')
-      if (url.pathname !== '/dashboard/socket') return refuse(socket, 404)
-      // A browser always says where it comes from; who does not is none, and has no business with tickets of one.
-      if (request.headers.origin === undefined) return refuse(socket, 403)
-      const session = deps.tickets.take(url.searchParams.get('ticket') ?? '')
-      if (!session || !sessions.holds(session)) return refuse(socket, 401)
-      if (browsers.size >= mostBrowsers) return refuse(socket, 503)
-      server.handleUpgrade(request, socket, head, (accepted) => accept(accepted, session))
+      const session = gate.admit(request, socket)
+      if (session) server.handleUpgrade(request, socket, head, (accepted) => accept(accepted, session))
     },
     /** A session was signed out: its pages are told at once. */
-    ended: (session: Session): void => {
-      for (const [socket, entry] of browsers) if (entry.session.id === session.id) dismiss(socket, entry.browser, 'signed out')
-    },
+    ended: (session: Session): void => over(session, 'signed out'),
     count: (): number => browsers.size,
     close: (): void => {
       for (const timer of [pinging, catching, checking]) timer.cancel()
@@ -254,18 +240,6 @@ export const createSockets = (deps: SocketsDeps) => {
   }
 }
 export type Sockets = ReturnType<typeof createSockets>
-
-const statusText: Record<number, string> = {
-  401: 'Unauthorized',
-  403: 'Forbidden',
-  404: 'Not Found',
-  421: 'Misdirected Request',
-  503: 'Service Unavailable',
-}
-
-const refuse = (socket: Duplex, status: number): void => {
-  socket.end(`HTTP/1.1 ${status} ${statusText[status] ?? 'Error'}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`)
-}
 
 const jsonOf = (raw: RawData): unknown => {
   try {

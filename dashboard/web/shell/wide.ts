@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'preact/hooks'
 
-const wide = '(min-width: 1000px)'
+const wide = '(min-width: 1200px)'
 
 /** Whether there is room for a wide table. */
 export const useWide = (): boolean => {

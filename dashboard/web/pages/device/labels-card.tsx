@@ -59,6 +59,9 @@ const Edited = ({ device, labels }: LabelsCardProps) => {
       toast('bad', `The device gives ${gone} to itself. To change it, put another value over it`)
     return outcome
   })
+  // A refusal names the label, not its half.
+  const isOfKey = add.error?.details?.some(({ code }) => code === 'invalid_key')
+  const fault = faultOf(add.error, 'set')
   return (
     <>
       <ul class="label-list">
@@ -73,8 +76,8 @@ const Edited = ({ device, labels }: LabelsCardProps) => {
       </ul>
       <Form onSubmit={() => key.trim() !== '' && void add.run()} error={add.error} fields={['set']}>
         <div class="label-form">
-          <TextField label="Key" value={key} onInput={setKey} error={faultOf(add.error, 'set')} autocomplete="off" mono />
-          <TextField label="Value" value={value} onInput={setValue} autocomplete="off" mono />
+          <TextField label="Key" value={key} onInput={setKey} error={isOfKey ? fault : undefined} autocomplete="off" mono />
+          <TextField label="Value" value={value} onInput={setValue} error={isOfKey ? undefined : fault} autocomplete="off" mono />
           <Button type="submit" busy={add.isBusy} disabled={key.trim() === ''}>
             Put on
           </Button>

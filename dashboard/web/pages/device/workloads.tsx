@@ -95,12 +95,12 @@ const columnsOf = (device: string): readonly Column<WorkloadStatus>[] => [
   {
     title: 'Memory',
     align: 'right',
-    cell: (one) => <span class="number">{one.memory_mb === null ? '–' : bytesText(one.memory_mb * 1e6)}</span>,
-  },
-  {
-    title: 'Process',
-    align: 'right',
-    cell: (one) => <span class="number">{one.pid ?? <span class="muted">–</span>}</span>,
+    cell: (one) => (
+      <span class="workload-process number">
+        {one.memory_mb === null ? '–' : bytesText(one.memory_mb * 1e6)}
+        {one.pid !== null && <span class="muted">pid {one.pid}</span>}
+      </span>
+    ),
   },
   {
     title: '',

@@ -1,10 +1,10 @@
+import { lazy } from 'preact-iso'
 import type { Page } from '../../page.ts'
-import { FleetPage } from './fleet.tsx'
 
 export const page: Page = {
   path: '/fleet',
   title: 'Fleet',
-  component: FleetPage,
+  component: lazy(() => import('./fleet.tsx').then((one) => one.FleetPage)),
   nav: { label: 'Fleet', icon: 'fleet', order: 2 },
   shortcut: 'g f',
 }

@@ -34,7 +34,7 @@ export const useSparklines = (): { past: ReadonlyMap<string, Past>; onSight: (ro
       .filter(isOld)
       .slice(0, most)
     timer.current = setTimeout(() => void load(), goodMs / 4)
-    if (devices.length === 0) return
+    if (devices.length === 0 || document.visibilityState === 'hidden') return
     for (const device of devices) askedAt.current.set(device, now)
     const outcome = await ask<OutputOf<'device.metrics'>>(
       'GET',

@@ -1,10 +1,10 @@
+import { lazy } from 'preact-iso'
 import type { Page } from '../../page.ts'
-import { OverviewPage } from './overview.tsx'
 
 export const page: Page = {
   path: '/',
   title: 'Overview',
-  component: OverviewPage,
+  component: lazy(() => import('./overview.tsx').then((one) => one.OverviewPage)),
   nav: { label: 'Overview', icon: 'overview', order: 1 },
   shortcut: 'g o',
 }

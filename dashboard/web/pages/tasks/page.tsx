@@ -1,10 +1,10 @@
+import { lazy } from 'preact-iso'
 import type { Page } from '../../page.ts'
-import { TasksPage } from './tasks.tsx'
 
 export const page: Page = {
   path: '/tasks',
   title: 'Tasks',
-  component: TasksPage,
+  component: lazy(() => import('./tasks.tsx').then((one) => one.TasksPage)),
   nav: { label: 'Tasks', icon: 'tasks', order: 3 },
   shortcut: 'g t',
 }

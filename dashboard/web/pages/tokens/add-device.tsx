@@ -12,7 +12,7 @@ import { Form } from '../../parts/form.tsx'
 import { Icon } from '../../parts/icon.tsx'
 import { Time } from '../../parts/time.tsx'
 import { useSession } from '../../session/session.ts'
-import { isLoopback, secondsIn } from './periods.ts'
+import { faultOfNumber, isLoopback, numberIn } from './periods.ts'
 
 type Made = OutputOf<'token.create'>
 
@@ -32,34 +32,40 @@ const Asked = ({ onMade, onClose }: { onMade: (made: Made) => void; onClose: () 
   const ask = useApi()
   const [uses, setUses] = useState('1')
   const [hours, setHours] = useState('24')
+  const usesFault = faultOfNumber(uses, { most: 100_000, whole: true })
+  const hoursFault = faultOfNumber(hours, { most: 87_600, whole: false })
   const { run, isBusy, error } = useAction(
-    () => ask<Made>('POST', '/tokens', { role: 'join', uses: secondsIn(uses, 1), ttl_seconds: secondsIn(hours, 3600) }),
+    () =>
+      ask<Made>('POST', '/tokens', {
+        role: 'join',
+        uses: numberIn(uses),
+        ttl_seconds: Math.ceil((numberIn(hours) ?? 0) * 3600),
+      }),
     onMade,
   )
+  const isReady = usesFault === undefined && hoursFault === undefined
   return (
-    <Form onSubmit={() => void run()} error={error} fields={['uses', 'ttl_seconds']}>
+    <Form onSubmit={() => isReady && void run()} error={error} fields={['uses', 'ttl_seconds']}>
       <p>A new machine joins with one line, which holds a token for nothing but joining. Skein has to be on the machine.</p>
       <div class="two-fields">
         <TextField
           label="How many devices may join with it"
-          type="number"
           value={uses}
           onInput={setUses}
-          error={faultOf(error, 'uses')}
+          error={usesFault ?? faultOf(error, 'uses')}
           autocomplete="off"
         />
         <TextField
           label="Hours that it holds"
-          type="number"
           value={hours}
           onInput={setHours}
-          error={faultOf(error, 'ttl_seconds')}
+          error={hoursFault ?? faultOf(error, 'ttl_seconds')}
           autocomplete="off"
         />
       </div>
       <div class="dialog-actions">
         <Button onClick={onClose}>Cancel</Button>
-        <Button type="submit" kind="primary" busy={isBusy}>
+        <Button type="submit" kind="primary" busy={isBusy} disabled={!isReady}>
           Make the line
         </Button>
       </div>

@@ -9,7 +9,7 @@ import { Field, TextField } from '../../parts/field.tsx'
 import { Form } from '../../parts/form.tsx'
 import { Plain } from '../../parts/plain.tsx'
 import { Time } from '../../parts/time.tsx'
-import { secondsIn } from './periods.ts'
+import { faultOfNumber, numberIn } from './periods.ts'
 
 type Made = OutputOf<'token.create'>
 
@@ -34,12 +34,14 @@ const Asked = ({ onMade, onClose }: { onMade: (made: Made) => void; onClose: () 
   const [name, setName] = useState('')
   const [role, setRole] = useState('operator')
   const [days, setDays] = useState('90')
+  const fault = faultOfNumber(days, { most: 3650, whole: false })
   const { run, isBusy, error } = useAction(
-    () => ask<Made>('POST', '/tokens', { name: name.trim(), role, ttl_seconds: secondsIn(days, 86_400) }),
+    () => ask<Made>('POST', '/tokens', { name: name.trim(), role, ttl_seconds: Math.ceil((numberIn(days) ?? 0) * 86_400) }),
     onMade,
   )
+  const isReady = name.trim() !== '' && fault === undefined
   return (
-    <Form onSubmit={() => void run()} error={error} fields={['name', 'role', 'ttl_seconds']}>
+    <Form onSubmit={() => isReady && void run()} error={error} fields={['name', 'role', 'ttl_seconds']}>
       <TextField
         label="Name"
         hint="Of the person or the program, as it will stand beside what they do: a-z, 0-9 and -."
@@ -61,15 +63,14 @@ const Asked = ({ onMade, onClose }: { onMade: (made: Made) => void; onClose: () 
       </Field>
       <TextField
         label="Days that it holds"
-        type="number"
         value={days}
         onInput={setDays}
-        error={faultOf(error, 'ttl_seconds')}
+        error={fault ?? faultOf(error, 'ttl_seconds')}
         autocomplete="off"
       />
       <div class="dialog-actions">
         <Button onClick={onClose}>Cancel</Button>
-        <Button type="submit" kind="primary" busy={isBusy} disabled={name.trim() === ''}>
+        <Button type="submit" kind="primary" busy={isBusy} disabled={!isReady}>
           Make the token
         </Button>
       </div>
