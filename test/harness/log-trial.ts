@@ -33,7 +33,7 @@ export const followLongLog = async (program: string, lines: number): Promise<voi
     await line(page, lines).waitFor({ timeout: 120_000 })
     await page.getByText('Complete', { exact: true }).waitFor({ timeout: 120_000 })
     const all = lines.toLocaleString('en')
-    expect(await page.getByRole('textbox', { name: 'Go to line' }).getAttribute('placeholder')).toBe(`Line of ${all}`)
+    expect(await page.getByRole('textbox', { name: 'Go to line' }).getAttribute('title')).toBe(`1 to ${all}`)
     await page.getByText(`${all} lines`).first().waitFor()
 
     const wanted = 123_456

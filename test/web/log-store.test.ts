@@ -83,6 +83,14 @@ describe('the lines of a log', () => {
     expect(store.end() - store.first()).toBeLessThan(20_000)
   })
 
+  test('createLogStore() may begin in the middle', () => {
+    const store = createLogStore({ from: 1_000_000 })
+    store.append(lines(1, 5000))
+    expect([store.first(), store.end()]).toEqual([1_000_000, 1_005_000])
+    expect(store.line(1_004_999)?.text).toBe('line 5000')
+    expect(store.line(999_999)).toBeUndefined()
+  })
+
   test('clear() forgets all', () => {
     const store = createLogStore()
     store.append([...lines(1, 5000), record(5001, 'open', 'o', true)])

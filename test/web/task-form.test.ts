@@ -30,7 +30,7 @@ const full = form({
     keep: true,
   },
   ...{ where: 'selector', selector: 'role=builder', fanout: 'all', timeout: '60', retries: '2', startWithin: '30' },
-  ...{ priority: 'high', name: 'A name', tags: 'one two,three', cwd: '/srv', env: 'A=1\nB=x=y\n' },
+  ...{ priority: 'high', name: 'A name', tags: 'one, two words ,three', cwd: '/srv', env: 'A=1\nB=x=y\n' },
 })
 
 describe('the form of a new task', () => {
@@ -75,7 +75,7 @@ describe('the form of a new task', () => {
       },
       target: { selector: 'role=builder', fanout: 'all' },
       options: { timeout_seconds: 60, retries: 2, start_within_seconds: 30 },
-      tags: ['one', 'two', 'three'],
+      tags: ['one', 'two words', 'three'],
     })
   })
 
@@ -96,7 +96,7 @@ describe('the form of a new task', () => {
     for (const task of [
       { payload: { command: ['sh', '-c', `echo "it's"; exit 3`], env: { A: 'x=y' }, cwd: '/srv' }, target: { device: 'd1' } },
       { payload: { command: 'ls | wc' }, target: { selector: 'a=b', fanout: 'all' }, options: { retries: 0, on_lost: 'stop' } },
-      { payload: { script: '#!/bin/sh\n', args: ['a', 'b c'] }, tags: ['x'], metadata: { name: 'N', other: { deep: 1 } } },
+      { payload: { script: '#!/bin/sh\n', args: ['a', 'b c'] }, tags: ['x y', 'z'], metadata: { name: 'N', other: { deep: 1 } } },
       { type: 'agent', payload: { prompt: 'x', approve: 'tools', budget: { cost: 1 }, silence_seconds: 60, session: 'r-1' } },
       { payload: { workload: 'web', env: { A: '1' } }, target: { device: 'd1' } },
       { type: 'agent', payload: { recipe: '/srv/r.yaml', params: { a: 1 } } },
@@ -164,7 +164,7 @@ describe('the same in a terminal', () => {
       ...['--approve', 'shell*', '--approve', '*rm *', '--budget', '1000tokens,0.5usd', '--max-turns', '9'],
       ...['--secret', 'A_KEY', '--secret', 'B_KEY', '--keep-session', '--cwd', '/srv', '--env', 'A=1', '--env', 'B=x=y'],
       ...['--timeout', '60', '--retries', '2', '--name', 'A name', '--priority', 'high'],
-      ...['--tag', 'one', '--tag', 'two', '--tag', 'three', '--', 'Look'],
+      ...['--tag', 'one', '--tag', 'two words', '--tag', 'three', '--', 'Look'],
     ])
   })
 

@@ -33,16 +33,25 @@ const kindOf: Readonly<Record<Stream, number>> = { o: 0, e: 1, s: 2, a: 3 }
 const rest = 4
 const gap = 8
 
+interface LogStoreOptions {
+  /** The index of the first line that will come: what is before it is let go already. */
+  from?: number
+  lines?: number
+  chars?: number
+}
+
 /**
  * The lines of a log, up to a million of them. Lines are kept in chunks, each with one text and typed arrays, because an object for each
  * of a million lines would cost more than the lines. Only the last chunk is open: lines that go on are joined there.
  */
-export const createLogStore = (most: { lines: number; chars: number } = { lines: maxLines, chars: maxChars }) => {
+export const createLogStore = ({ from = 0, lines = maxLines, chars: mostChars = maxChars }: LogStoreOptions = {}) => {
   let chunks: Chunk[] = []
   let open = openChunk()
   /** The index of the first line that is kept, and of the first one of the open chunk. */
-  let first = 0
-  let base = 0
+  let first = from
+  let base = from
+  /** How often it began anew. */
+  let turns = 0
   let chars = 0
   /** Lines, not numbers of records, that were never kept anywhere. */
   let missing = 0
@@ -63,7 +72,7 @@ export const createLogStore = (most: { lines: number; chars: number } = { lines:
     base += texts.length
     open = openChunk()
     // The joined text is one string, the lines that it was made of can go.
-    while (chunks.length > 1 && (base - first > most.lines || chars > most.chars)) {
+    while (chunks.length > 1 && (base - first > lines || chars > mostChars)) {
       const gone = chunks.shift()
       if (!gone) return
       first += chunkLines
@@ -146,6 +155,7 @@ export const createLogStore = (most: { lines: number; chars: number } = { lines:
       chunks = []
       open = openChunk()
       first = base = chars = missing = 0
+      turns++
       goingOn = { o: -1, e: -1, s: -1, a: -1 }
     },
 
@@ -153,6 +163,8 @@ export const createLogStore = (most: { lines: number; chars: number } = { lines:
     first: () => first,
     /** One past the last line. */
     end,
+    /** How often it began anew: what was known of lines before that is void. */
+    turns: () => turns,
     missing: () => missing,
     /** How many characters are kept. */
     chars: () => chars,

@@ -206,7 +206,7 @@ export const LogViewport = (props: LogViewportProps) => {
     <div
       ref={box}
       class={`log-box ${isWrapped ? 'log-wrapped' : ''} log-times-${times}`}
-      style={{ '--digits': digits }}
+      style={{ '--digits': digits, '--total': `${Math.min(total, 4000)}px` }}
       {...{ role: 'log', 'aria-label': props.label, 'aria-live': props.isQuiet && isFollowing ? 'polite' : 'off' }}
       // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, and is read by keys
       tabIndex={0}

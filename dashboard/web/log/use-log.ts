@@ -21,7 +21,7 @@ export interface FollowedLog {
 export const useLog = (view: RecordsView): FollowedLog => {
   const live = useLivePicture()
   const key = JSON.stringify(view)
-  const store = useMemo(() => createLogStore(), [key])
+  const store = useMemo(() => createLogStore({ from: view.after }), [key])
   const [version, setVersion] = useState(0)
   const [standing, setStanding] = useState<LogStanding>('catching-up')
   const [error, setError] = useState<WireError | null>(null)
@@ -41,6 +41,7 @@ export const useLog = (view: RecordsView): FollowedLog => {
       },
       onAnew: () => {
         store.clear()
+        startedAt.current = 0
         onFrame()
       },
       onLive: (isLive) => setStanding(isComplete ? 'complete' : isLive ? 'live' : 'catching-up'),

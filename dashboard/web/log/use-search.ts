@@ -25,7 +25,8 @@ export const useSearch = ({ store, version, standing }: FollowedLog): LogSearch 
   const [, setTurn] = useState(0)
   const found: Wanted | null = useMemo(() => (text === '' ? null : wantedOf(text, isExpression)), [text, isExpression])
   const wanted = found?.ok ? found.expression : null
-  const search = useMemo(() => (wanted ? createSearch(store, wanted) : null), [store, wanted])
+  const turns = store.turns()
+  const search = useMemo(() => (wanted ? createSearch(store, wanted) : null), [store, wanted, turns])
 
   useEffect(() => {
     if (!search) return setSearching(false)

@@ -35,7 +35,7 @@ export const OptionFields = (props: FieldsProps) => {
       />
       <div class="field-pair">
         <Text {...props} name="name" of="metadata" label="Name" hint="What it is called in lists." />
-        <Text {...props} name="tags" of="tags" label="Tags" hint="Words, with blanks between them." />
+        <Text {...props} name="tags" of="tags" label="Tags" hint="With commas between them." />
       </div>
       <Text
         {...props}

@@ -106,7 +106,10 @@ export const draftOf = (form: TaskForm, base?: Task): { draft: Draft; faults: re
         start_within_seconds: number('options.start_within_seconds', form.startWithin),
       }),
       priority: form.priority,
-      tags: wordsOf(form.tags),
+      tags: form.tags
+        .split(',')
+        .map((tag) => tag.trim())
+        .filter((tag) => tag !== ''),
       metadata: given(base?.metadata ?? {}, { name: form.name.trim() || undefined, title: undefined }),
     },
     faults,
@@ -244,7 +247,7 @@ export const formOf = (task: Task): TaskForm => {
     startWithin: number(options.start_within_seconds),
     priority: task.priority,
     name: typeof name === 'string' ? name : '',
-    tags: task.tags.join(' '),
+    tags: task.tags.join(', '),
     cwd: payload.cwd ?? '',
     env: Object.entries(payload.env ?? {})
       .map(([key, value]) => `${key}=${value}`)

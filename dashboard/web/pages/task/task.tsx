@@ -95,7 +95,7 @@ const Whole = ({ shown, isLoading, onMore, onChanged }: WholeProps) => {
             tab === 'agent' ? (
               <RunConversation key={run.run_id} task={task} run={run} />
             ) : (
-              <RunLog key={run.run_id} task={task.task_id} run={run.run_id} />
+              <RunLog key={run.run_id} run={run} />
             )
           ) : (
             <NoRun task={task} isWide={isWide} />
