@@ -7,11 +7,12 @@ import { AskContext } from './api/use-ask.ts'
 import { returnPath } from './format/return-path.ts'
 import { type Live, startLive } from './live/live.ts'
 import { LiveContext } from './live/use-live.ts'
-import { pages } from './pages.ts'
+import { pages, routes } from './pages.ts'
 import { Fault } from './parts/fault.tsx'
 import { endSession, findSession, SessionContext, withRights } from './session/session.ts'
 import { SignIn } from './session/sign-in.tsx'
 import { NotFound } from './shell/not-found.tsx'
+import { createLoading, PageLoading } from './shell/page-loading.tsx'
 import { useScrollMemory } from './shell/scroll.ts'
 import { Shell } from './shell/shell.tsx'
 
@@ -90,8 +91,8 @@ const House = ({ shown, onLeft }: { shown: SessionShown; onLeft: () => void }) =
   )
 }
 
-// Part of a page that is not there any more: the server is a newer one, and has the whole anew.
-window.addEventListener('vite:preloadError', () => location.reload())
+/** How long the first page has the line for itself. */
+const preloadMs = 1_500
 
 /** Where the focus goes when another page is opened: to its heading, or the whole of it. */
 const focusHeading = (): void => {
@@ -101,12 +102,23 @@ const focusHeading = (): void => {
 
 const Pages = () => {
   useScrollMemory()
+  const loading = useMemo(createLoading, [])
+  // Later there may be no server to fetch them from.
+  useEffect(() => {
+    const timer = setTimeout(() => {
+      for (const { component } of routes) void component.preload()
+    }, preloadMs)
+    return () => clearTimeout(timer)
+  }, [])
   return (
-    <Router onRouteChange={focusHeading} onLoadEnd={focusHeading}>
-      {[
-        ...pages.map((page) => <Route key={page.path} path={page.path} component={page.component} />),
-        <Route key="none" default component={NotFound} />,
-      ]}
-    </Router>
+    <>
+      <PageLoading loading={loading} />
+      <Router onRouteChange={focusHeading} onLoadStart={() => loading.tell(true)} onLoadEnd={() => loading.tell(false)}>
+        {[
+          ...routes.map(({ path, component }) => <Route key={path} path={path} component={component} />),
+          <Route key="none" default component={NotFound} />,
+        ]}
+      </Router>
+    </>
   )
 }

@@ -7,8 +7,8 @@ export interface Page {
   /** As preact-iso reads it: `/fleet/:device`. What follows a colon arrives as `params` of the component. */
   path: string
   title: string
-  /** Loaded when it is wanted: `lazy(() => import(…))`. */
-  component: ComponentType<PageProps>
+  /** Fetches what it is made of: `import('./fleet.tsx').then((one) => one.FleetPage)`. */
+  load: () => Promise<ComponentType<PageProps>>
   /** Its place in the navigation, if it has one. */
   nav?: {
     label: string

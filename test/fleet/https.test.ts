@@ -5,6 +5,7 @@ import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TLSSocket } from 'node:tls'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import WebSocket from 'ws'
 import { systemClock } from '../../base/clock.ts'
 import { type HttpDoors, type HttpListen, openHttpDoors } from '../../base/http-doors.ts'
 import { silentLog } from '../../base/log.ts'
@@ -107,6 +108,16 @@ describe.each([{ apart: false }, { apart: true }])('skein up with a certificate,
     expect(await statusAt('127.0.0.2', Number(port), '/api/v1/status', ca, fleet.token)).toBe(200)
     expect(await statusAt('127.0.0.2', Number(port), '/api/v1/status', ca, 'none')).toBe(401)
     expect(await statusAt('127.0.0.2', Number(port), '/metrics', ca, fleet.token)).toBe(200)
+    // The dashboard too: its cookie is for TLS alone then, and its websocket comes the same way.
+    const trust = { host: '127.0.0.2', port, ca, checkServerIdentity: identityBeside(ca) }
+    const origin = `https://127.0.0.2:${port}`
+    const signed = await posted('/dashboard/session', trust, { origin }, JSON.stringify({ token: fleet.token }))
+    expect([signed.status, signed.cookie]).toEqual([201, expect.stringContaining('; Secure')])
+    const cookie = signed.cookie.split(';')[0] ?? ''
+    const { ticket } = JSON.parse((await posted('/dashboard/ticket', trust, { origin, cookie }, '')).text)
+    expect(await welcomeAt(`wss://127.0.0.2:${port}/dashboard/socket?ticket=${ticket}`, origin)).toMatchObject({
+      kind: 'welcome',
+    })
     expect((await fetch(`${http}/readyz`)).status).toBe(200)
     expect(await listensAt('127.0.0.2', Number(port))).toBe(true)
     expect(await listensAt('127.0.0.2', Number(new URL(http).port))).toBe(false)
@@ -130,6 +141,35 @@ const statusAt = (host: string, port: number, path: string, ca: string, token: s
     })
     asked.on('error', reject)
     asked.end()
+  })
+
+const posted = (
+  path: string,
+  trust: Readonly<Record<string, unknown>>,
+  headers: Readonly<Record<string, string>>,
+  body: string,
+): Promise<{ status: number; cookie: string; text: string }> =>
+  new Promise((resolve, reject) => {
+    const asked = request({ ...trust, path, method: 'POST', headers }, (answer) => {
+      let text = ''
+      answer.on('data', (part) => {
+        text += part
+      })
+      answer.on('end', () => resolve({ status: answer.statusCode ?? 0, cookie: answer.headers['set-cookie']?.[0] ?? '', text }))
+    })
+    asked.on('error', reject)
+    asked.end(body)
+  })
+
+/** What a websocket is told first; whether its certificate is right is looked at elsewhere. */
+const welcomeAt = (url: string, origin: string): Promise<unknown> =>
+  new Promise((resolve, reject) => {
+    const socket = new WebSocket(url, { origin, rejectUnauthorized: false })
+    socket.once('message', (data) => {
+      resolve(JSON.parse(String(data)))
+      socket.terminate()
+    })
+    socket.once('error', reject)
   })
 
 const listensAt = (host: string, port: number): Promise<boolean> =>

@@ -7,8 +7,14 @@ import { findProgram } from './program.ts'
 export const chromiumProgram = (): string | undefined =>
   findProgram(['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'], 'Chromium (the package chromium)')
 
+/** A name that leads to this machine, as far as the browser knows: how a foreign page would turn itself into one of ours. */
+export const foreignName = 'elsewhere.example'
+
 export const startChromium = (program: string): Promise<Browser> =>
-  chromium.launch({ executablePath: program, args: ['--no-sandbox', '--disable-dev-shm-usage'] })
+  chromium.launch({
+    executablePath: program,
+    args: ['--no-sandbox', '--disable-dev-shm-usage', `--host-resolver-rules=MAP ${foreignName} 127.0.0.1`],
+  })
 
 export interface Screen {
   width: number
@@ -80,8 +86,7 @@ export const faultsOnScreens = async (page: Page): Promise<string[]> => {
   for (const { width, height, scheme } of screens) {
     await page.setViewportSize({ width, height })
     await page.emulateMedia({ colorScheme: scheme })
-    // Two frames: what listens to the size of the window has drawn the page anew.
-    await page.evaluate('new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))')
+    await twoFrames(page)
     const overflow = await overflowOf(page)
     const found = [...(overflow > 0 ? [`${overflow} pixels wider than the screen`] : []), ...(await axeFaults(page))]
     faults.push(...found.map((fault) => `${width} ${scheme}: ${fault}`))
@@ -104,3 +109,27 @@ export const tabTo = async (
   }
   throw new Error(`No ${role} "${name}" can be reached by the Tab key`)
 }
+
+/** All lines of the log on a page, as somebody reads them who pages from its beginning to its end. */
+export const readLog = async (page: Page): Promise<string[]> => {
+  const log = page.getByRole('log')
+  await log.focus()
+  await page.keyboard.press('Home')
+  await log.getByRole('link', { name: '1', exact: true }).waitFor()
+  const lines = new Map<number, string>()
+  for (let before = -1; before !== lines.size; ) {
+    before = lines.size
+    const shown = await page.evaluate<[number, string][]>(
+      `[...document.querySelectorAll('.log-rows > .log-row')].map((row) => [
+        Number(row.querySelector('.log-number').textContent), row.querySelector('.log-text').textContent])`,
+    )
+    for (const [number, text] of shown) lines.set(number, text)
+    await page.keyboard.press('PageDown')
+    await twoFrames(page)
+  }
+  return [...lines.values()]
+}
+
+/** What has been asked for is drawn. */
+const twoFrames = (page: Page): Promise<unknown> =>
+  page.evaluate('new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))')

@@ -56,7 +56,7 @@ const together = (all: Attention[], kind: AttentionKind, how: string): Attention
   const alike = all.filter((one) => one.kind === kind)
   if (alike.length <= mostAlike) return []
   all.splice(0, all.length, ...all.filter((one) => one.kind !== kind))
-  return [{ kind, severity: 'warning', says: `${alike.length} devices are ${how}`, at: null }]
+  return [{ kind, severity: 'warning', says: `${alike.length.toLocaleString('en')} devices are ${how}`, at: null }]
 }
 
 const ofController = ({ controller, damage, queue }: AttentionFacts): Attention[] => {
@@ -73,7 +73,7 @@ const ofController = ({ controller, damage, queue }: AttentionFacts): Attention[
     found.push({
       kind: 'queue_stuck',
       severity: 'warning',
-      says: `${queue.depth} ${queue.depth === 1 ? 'task waits' : 'tasks wait'}, the oldest for ${spanOf(queue.oldest_seconds)}`,
+      says: `${queue.depth.toLocaleString('en')} ${queue.depth === 1 ? 'task waits' : 'tasks wait'}, the oldest for ${spanOf(queue.oldest_seconds)}`,
       at: null,
     })
   return found

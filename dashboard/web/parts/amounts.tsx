@@ -2,7 +2,9 @@ import { bytesText, durationText } from '../format/amounts.ts'
 
 /** A duration. */
 export const Duration = ({ seconds }: { seconds: number | null | undefined }) => (
-  <span class="number">{seconds === null || seconds === undefined ? '–' : durationText(seconds)}</span>
+  <span class={seconds === null || seconds === undefined ? 'number none' : 'number'}>
+    {seconds === null || seconds === undefined ? '–' : durationText(seconds)}
+  </span>
 )
 
 /** A size. */

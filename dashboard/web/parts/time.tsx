@@ -33,7 +33,7 @@ export const useTicking = (textAt: (now: number) => string): string => {
 export const Time = ({ at, none = '–' }: { at: string | number | null | undefined; none?: string }) => {
   const ms = msOf(at)
   const text = useTicking((now) => (ms === null ? none : relativeTime(ms, now)))
-  if (ms === null) return <span class="muted">{none}</span>
+  if (ms === null) return <span class={none === '–' ? 'muted none' : 'muted'}>{none}</span>
   return (
     <time dateTime={new Date(ms).toISOString()} title={exactTime(ms)}>
       {text}
@@ -56,5 +56,5 @@ export const Since = ({ from, to }: SinceProps) => {
     // Whole seconds while it goes on: tenths would only flicker.
     return durationText(end === null ? Math.max(0, Math.round((now - start) / 1000)) : (end - start) / 1000)
   })
-  return <span class="number">{text}</span>
+  return <span class={start === null ? 'number none' : 'number'}>{text}</span>
 }

@@ -1,10 +1,9 @@
-import { lazy } from 'preact-iso'
 import type { Page } from '../../page.ts'
 
 export const page: Page = {
   path: '/approvals',
   title: 'Approvals',
-  component: lazy(() => import('./approvals.tsx').then((one) => one.ApprovalsPage)),
+  load: () => import('./approvals.tsx').then((one) => one.ApprovalsPage),
   nav: { label: 'Approvals', icon: 'approvals', order: 4, count: (bar) => bar.approvals },
   shortcut: 'g a',
 }

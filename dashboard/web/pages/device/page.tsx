@@ -1,8 +1,7 @@
-import { lazy } from 'preact-iso'
 import type { Page } from '../../page.ts'
 
 export const page: Page = {
   path: '/fleet/:device',
   title: 'Device',
-  component: lazy(() => import('./device.tsx').then((one) => one.DevicePage)),
+  load: () => import('./device.tsx').then((one) => one.DevicePage),
 }

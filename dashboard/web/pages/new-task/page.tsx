@@ -1,9 +1,8 @@
-import { lazy } from 'preact-iso'
 import type { Page } from '../../page.ts'
 
 export const page: Page = {
   path: '/tasks/new',
   title: 'New task',
-  component: lazy(() => import('./new-task.tsx').then((one) => one.NewTaskPage)),
+  load: () => import('./new-task.tsx').then((one) => one.NewTaskPage),
   shortcut: 'n',
 }

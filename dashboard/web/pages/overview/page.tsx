@@ -1,10 +1,9 @@
-import { lazy } from 'preact-iso'
 import type { Page } from '../../page.ts'
 
 export const page: Page = {
   path: '/',
   title: 'Overview',
-  component: lazy(() => import('./overview.tsx').then((one) => one.OverviewPage)),
+  load: () => import('./overview.tsx').then((one) => one.OverviewPage),
   nav: { label: 'Overview', icon: 'overview', order: 1 },
   shortcut: 'g o',
 }

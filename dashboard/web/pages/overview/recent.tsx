@@ -27,7 +27,7 @@ const columns: readonly Column<RecentTask>[] = [
     title: 'Device',
     cell: (task) =>
       task.device === null ? (
-        <span class="muted">–</span>
+        <span class="muted none">–</span>
       ) : (
         <a href={`/fleet/${task.device}`}>
           <Plain text={task.device} cut />

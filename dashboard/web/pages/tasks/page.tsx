@@ -1,10 +1,9 @@
-import { lazy } from 'preact-iso'
 import type { Page } from '../../page.ts'
 
 export const page: Page = {
   path: '/tasks',
   title: 'Tasks',
-  component: lazy(() => import('./tasks.tsx').then((one) => one.TasksPage)),
+  load: () => import('./tasks.tsx').then((one) => one.TasksPage),
   nav: { label: 'Tasks', icon: 'tasks', order: 3 },
   shortcut: 'g t',
 }

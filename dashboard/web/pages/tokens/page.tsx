@@ -1,10 +1,9 @@
-import { lazy } from 'preact-iso'
 import type { Page } from '../../page.ts'
 
 export const page: Page = {
   path: '/tokens',
   title: 'Tokens and joining',
-  component: lazy(() => import('./tokens.tsx').then((one) => one.TokensPage)),
+  load: () => import('./tokens.tsx').then((one) => one.TokensPage),
   nav: { label: 'Tokens', icon: 'key', order: 5, role: 'admin' },
   shortcut: 'g k',
 }
