@@ -49,6 +49,12 @@ describe('what an agent does, as a conversation', () => {
       result: null,
     })
     expect(first.items[0]).toMatchObject({ state: 'running' })
+    const long = { stdout: 'a… (2 more)', stderr: 'oops' }
+    const cut = conversationAfter(first, [event({ type: 'tool_result', id: 't1', status: 'completed', output: long })])
+    expect(cut.items[0]).toMatchObject({ result: null })
+    const other = { ...long, stdout: 'b… (2 more)' }
+    const more = conversationAfter(first, [event({ type: 'tool_result', id: 't1', status: 'completed', output: other })])
+    expect(more.items[0]).toMatchObject({ result: other })
   })
 
   test('conversationAfter() keeps a result that tells more, and one whose beginning was dropped', () => {

@@ -48,7 +48,7 @@ const Devices = ({ preview }: { preview: Preview }) => {
         <Plain text={says} />
       </p>
       {matching.length > 0 && (
-        <ul class="preview-list">
+        <ul class="preview-list" tabIndex={isAll ? 0 : undefined}>
           {matching.slice(0, isAll ? undefined : first).map(({ device, state, waits }) => (
             <li key={device}>
               <Plain text={device} cut />
@@ -70,7 +70,7 @@ const Devices = ({ preview }: { preview: Preview }) => {
       {other_count > 0 && (
         <details class="preview-others">
           <summary>{`${plural(other_count, matching_count === 0 ? 'device' : 'other device')} would not`}</summary>
-          <ul class="preview-list">
+          <ul class="preview-list" tabIndex={others.length > first ? 0 : undefined}>
             {others.map(({ device, why }) => (
               <li key={device}>
                 <Plain text={device} cut />

@@ -1,0 +1,131 @@
+import { delimiter } from 'node:path'
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { findAgentPrograms, type Model, startModel } from '../harness/agent-programs.ts'
+import { chromiumProgram, faultsOnScreens, type Opened, openPage, startChromium } from '../harness/chromium.ts'
+import { eventually } from '../harness/eventually.ts'
+import { type Installation, startInstallation } from '../harness/installation.ts'
+
+const program = chromiumProgram()
+const agents = findAgentPrograms()
+
+describe.skipIf(program === undefined || agents === undefined)('an agent, in a browser', () => {
+  let browser: Browser
+  let fleet: Installation
+  let model: Model
+  let opened: Opened
+  let page: Page
+  beforeAll(async () => {
+    browser = await startChromium(program ?? '')
+    fleet = await startInstallation({ env: { PATH: [agents?.path, process.env['PATH']].join(delimiter), SKEIN_CAPACITY: '4' } })
+    const shell = (command: string) => ({ tool: 'shell', arguments: { command } })
+    model = await startModel(fleet.root, {
+      work: [
+        shell('i=0; while [ ! -e "$GO" ]; do i=$((i+1)); echo step $i; sleep 0.2; done; echo over'),
+        shell('cat /no/such/file'),
+        shell('echo left >$SKEIN_ARTIFACTS/left.txt; seq 1 3000'),
+        { say: 'All of it is <b>done</b>.' },
+      ],
+      ask: [shell('echo yes >>"$GO"'), shell('echo no >>"$GO"'), { say: 'That was all.' }],
+    })
+    await eventually('the device tells that it has Goose', async () => {
+      const { body } = await fleet.answered('GET', '/devices/local')
+      return body.labels?.['agent.goose'] !== undefined
+    })
+    opened = await openPage(browser, fleet.endpoints.http, '/', { token: fleet.token })
+    page = opened.page
+  })
+  afterAll(async () => {
+    expect(opened?.faults).toEqual([])
+    await browser?.close()
+    model?.close()
+    await fleet?.close()
+  })
+
+  const go = (path: string) => page.goto(`${fleet.endpoints.http}${path}`)
+  const file = (name: string): string => `${fleet.root}/${name}`
+  const talk = () => page.getByRole('log', { name: 'Conversation' })
+  const tool = (command: string) => talk().locator('.tool', { hasText: command })
+  const asked = (prompt: string, more: object = {}, goFile = file('go')): Promise<string> =>
+    fleet.submit({
+      type: 'agent',
+      payload: { prompt, provider: 'openai', model: 'scripted', env: { ...model.env, GO: goFile }, ...more },
+      target: { device: 'local' },
+    })
+
+  test('one sees what it does as it does it, tells it something, and how it ended', async () => {
+    const id = await asked('[work] Begin.', { budget: { tokens: 100_000 }, max_turns: 20 })
+    await go(`/tasks/${id}`)
+    await talk().getByText('[work] Begin.').waitFor()
+    await tool('while').getByText('step 2').waitFor()
+    await page.getByRole('textbox', { name: 'Tell the agent something' }).fill('Hurry <i>up</i>')
+    await page.keyboard.press('Enter')
+    await talk().locator('.talk-said').getByText('Hurry <i>up</i>').waitFor()
+    expect(await faultsOnScreens(page)).toEqual([])
+    await fleet.submit({ payload: { command: ['touch', file('go')] }, target: { device: 'local' } })
+    await page.locator('.page-head').getByText('succeeded').waitFor()
+    await talk().getByText('All of it is <b>done</b>.').waitFor()
+    await page.getByText('The agent came to an answer.').waitFor()
+    // What has failed is open, what went well is closed until somebody opens it.
+    await tool('/no/such/file').getByText('No such file or directory').waitFor()
+    expect(await tool('seq').getByText('2999').count()).toBe(0)
+    await tool('seq').locator('summary').click()
+    await tool('seq').getByRole('button', { name: 'Show all' }).click()
+    await tool('seq')
+      .getByText(/^1\n2\n3\n/)
+      .waitFor()
+    await page.getByRole('cell', { name: 'left.txt' }).waitFor()
+    expect(await page.locator('.usage').textContent()).toMatch(/Turns4 of 20Tokens[\d,]+ of 100,000/)
+    expect(await page.getByRole('textbox', { name: 'Tell the agent something' }).count()).toBe(0)
+    expect(await faultsOnScreens(page)).toEqual([])
+  })
+
+  test('what it wants to do is approved in the conversation, and rejected by keys with a reason', async () => {
+    const id = await asked('[ask] Begin.', { approve: 'tools' }, file('asked'))
+    await go(`/tasks/${id}`)
+    await talk().locator('.approval').getByText('echo yes').first().waitFor()
+    await talk().getByRole('button', { name: 'Approve' }).click()
+    await talk()
+      .getByText(/echo yes.*approved by admin/)
+      .waitFor()
+    await talk().locator('.approval').getByText('echo no').first().waitFor()
+
+    await page.keyboard.press('g')
+    await page.keyboard.press('a')
+    await page.getByRole('heading', { name: 'Approvals' }).waitFor()
+    const waiting = page.locator('.approvals').getByRole('listitem')
+    await waiting.getByText('echo no').first().waitFor()
+    expect(await faultsOnScreens(page)).toEqual([])
+    await page.keyboard.press('j')
+    await page.keyboard.press('x')
+    await page.getByRole('textbox', { name: 'Reason' }).waitFor()
+    await page.keyboard.type('not <b>today</b>')
+    await page.keyboard.press('Enter')
+    await page.getByText('Nothing waits for approval').waitFor()
+    await page.getByRole('row', { name: /echo no.*not <b>today<\/b>.*rejected.*admin/ }).waitFor()
+    await page.getByRole('link', { name: /echo no/ }).click()
+    await talk().getByText('That was all.').waitFor()
+    await talk()
+      .getByText(/rejected by admin: not <b>today<\/b>/)
+      .waitFor()
+  })
+
+  test('a viewer sees what waits, and cannot answer', async () => {
+    const { stdout } = await fleet.cli(['token', 'create', '--name', 'vera', '--role', 'viewer'])
+    const id = await asked('[ask] Begin.', { approve: 'tools' }, file('viewed'))
+    const token = stdout.trim().split('\n').at(-1) ?? ''
+    const other = await openPage(browser, fleet.endpoints.http, '/approvals', { token })
+    await other.page.locator('.approval').getByText('echo yes').first().waitFor()
+    expect(await other.page.getByRole('button', { name: /Approve|Reject/ }).count()).toBe(0)
+    await other.page.keyboard.press('j')
+    await other.page.keyboard.press('a')
+    expect(await other.page.getByRole('dialog').count()).toBe(0)
+    await other.page.goto(`${fleet.endpoints.http}/tasks/${id}`)
+    await other.page.locator('.approval').getByText('echo yes').first().waitFor()
+    expect(await other.page.getByRole('button', { name: /Approve|Reject/ }).count()).toBe(0)
+    expect(await other.page.getByRole('textbox', { name: 'Tell the agent something' }).count()).toBe(0)
+    expect(other.faults).toEqual([])
+    await other.close()
+    await fleet.cancel(id)
+  })
+})
