@@ -16,7 +16,6 @@ describe.skipIf(program === undefined || agents === undefined)('an agent, in a b
   let opened: Opened
   let page: Page
   beforeAll(async () => {
-    browser = await startChromium(program ?? '')
     fleet = await startInstallation({ env: { PATH: [agents?.path, process.env['PATH']].join(delimiter), SKEIN_CAPACITY: '4' } })
     const shell = (command: string) => ({ tool: 'shell', arguments: { command } })
     model = await startModel(fleet.root, {
@@ -28,13 +27,13 @@ describe.skipIf(program === undefined || agents === undefined)('an agent, in a b
       ],
       ask: [shell('echo yes >>"$GO"'), shell('echo no >>"$GO"'), { say: 'That was all.' }],
     })
-    await eventually('the device tells that it has Goose', async () => {
-      const { body } = await fleet.answered('GET', '/devices/local')
-      return body.labels?.['agent.goose'] !== undefined
-    })
+    // On a busy machine its first look is in vain, and the next one comes a minute later.
+    const hasGoose = async () => (await fleet.answered('GET', '/devices/local')).body.labels?.['agent.goose'] !== undefined
+    await eventually('the device tells that it has Goose', hasGoose, 100_000)
+    browser = await startChromium(program ?? '')
     opened = await openPage(browser, fleet.endpoints.http, '/', { token: fleet.token })
     page = opened.page
-  })
+  }, 120_000)
   afterAll(async () => {
     expect(opened?.faults).toEqual([])
     await browser?.close()
