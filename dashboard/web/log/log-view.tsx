@@ -52,7 +52,11 @@ export const LogView = ({ log, label, download, empty }: LogViewProps) => {
 
   const choose = (next: Chosen): void => {
     setChosen(next)
-    history.replaceState(null, '', hashOf(next))
+    try {
+      history.replaceState(null, '', hashOf(next))
+    } catch {
+      // Some browsers allow only so many in half a minute: then the address is behind for a moment.
+    }
   }
   const lead = (line: number): void => {
     choose({ from: line, to: line })

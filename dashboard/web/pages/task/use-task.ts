@@ -32,6 +32,7 @@ export const useTask = (taskId: string) => {
   useEffect(() => {
     let isLeft = false
     let isRung = true
+    let hasRead = false
     let wake: () => void = () => undefined
     const rest = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
     wanted.current = {
@@ -54,6 +55,7 @@ export const useTask = (taskId: string) => {
         setLoading(true)
         await readAll()
         if (isLeft) return
+        hasRead = true
         setLoading(false)
         await rest(againMs)
       }
@@ -61,7 +63,7 @@ export const useTask = (taskId: string) => {
     const readAll = async (): Promise<void> => {
       let cursor: string | undefined
       for (let index = 0; index < wanted.current.pages; index++) {
-        if (index > 0) await rest(againMs / 2)
+        if (index > 0 && hasRead) await rest(againMs)
         const outcome = await ask<Page>('GET', withQuery(`/tasks/${encodeURIComponent(taskId)}`, { cursor }))
         if (isLeft) return
         setError(outcome.ok ? null : outcome.error)
