@@ -1,7 +1,8 @@
+import { existsSync, readFileSync } from 'node:fs'
 import { delimiter } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { findAgentPrograms, type Model, startModel } from '../harness/agent-programs.ts'
+import { findAgentPrograms, type Model, processesWith, startModel } from '../harness/agent-programs.ts'
 import { chromiumProgram, faultsOnScreens, type Opened, openPage, startChromium } from '../harness/chromium.ts'
 import { eventually } from '../harness/eventually.ts'
 import { type Installation, startInstallation } from '../harness/installation.ts'
@@ -107,6 +108,36 @@ describe.skipIf(program === undefined || agents === undefined)('an agent, in a b
     await talk()
       .getByText(/rejected by admin: not <b>today<\/b>/)
       .waitFor()
+  })
+
+  test('it is asked by the form, let do what it wants, and stopped', async () => {
+    await go('/tasks/new')
+    await page.getByRole('button', { name: 'Agent', exact: true }).click()
+    await page.getByRole('textbox', { name: 'What it is to do' }).fill('[ask] Begin.')
+    await page.getByRole('textbox', { name: 'Provider' }).fill('openai')
+    await page.getByRole('textbox', { name: 'Model' }).fill('scripted')
+    await page.getByRole('button', { name: 'Always' }).click()
+    await page.getByRole('textbox', { name: 'At most so many tokens' }).fill('5000')
+    await page.getByText(/^Options:/).click()
+    const env = Object.entries({ ...model.env, GO: file('wanted') }).map(([name, value]) => `${name}=${value}`)
+    await page.getByRole('textbox', { name: 'Environment' }).fill(env.join('\n'))
+    await page.getByRole('button', { name: 'Submit' }).click()
+    await talk().locator('.approval').getByText('echo yes').first().waitFor()
+    expect(existsSync(file('wanted')), 'nothing is done before').toBe(false)
+    await talk().getByRole('button', { name: 'Approve' }).click()
+    await talk().locator('.approval').getByText('echo no').first().waitFor()
+    expect(readFileSync(file('wanted'), 'utf8')).toBe('yes\n')
+    await page.locator('.usage').getByText('of 5,000').waitFor()
+    await page.getByRole('button', { name: 'Cancel', exact: true }).click()
+    await page.getByRole('dialog').getByText('is asked to stop').waitFor()
+    await page.getByRole('button', { name: 'Cancel the task' }).click()
+    await page.locator('.page-head').getByText('cancelled', { exact: true }).waitFor()
+    const run = (await fleet.task(page.url().split('/').at(-1) ?? '')).runs[0]
+    expect(run).toMatchObject({ state: 'cancelled', confirmed: true })
+    expect(processesWith(`SKEIN_RUN=${run?.run_id}`)).toEqual([])
+    await go('/approvals')
+    await page.getByRole('row', { name: /echo no.*withdrawn/ }).waitFor()
+    expect(await faultsOnScreens(page)).toEqual([])
   })
 
   test('a viewer sees what waits, and cannot answer', async () => {

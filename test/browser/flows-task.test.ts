@@ -1,8 +1,9 @@
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { chromiumProgram, type Opened, openPage, startChromium } from '../harness/chromium.ts'
+import { chromiumProgram, type Opened, openPage, startChromium, tabTo } from '../harness/chromium.ts'
 import { eventually } from '../harness/eventually.ts'
 import { type Installation, startInstallation } from '../harness/installation.ts'
+import { linesOf } from '../harness/lone-device.ts'
 
 const program = chromiumProgram()
 
@@ -48,6 +49,62 @@ describe.skipIf(program === undefined)('tasks, in a browser', () => {
     await page.locator('.page-head').getByText('succeeded').waitFor()
     expect(await count()).toBe(before + 1)
     await page.getByRole('log').getByText('one  two and three').waitFor()
+  })
+
+  test('by mouse: devices by their labels, those that would not and why; pressed twice it runs once', async () => {
+    await fleet.answered('POST', '/devices/local-1/labels', { set: { kind: 'painter' } })
+    await fleet.answered('POST', '/devices/local-2/drain')
+    const witness = `${fleet.root}/witness`
+    const before = await count()
+    await go('/tasks')
+    await page.getByRole('link', { name: 'New task' }).click()
+    await field('Command').fill(`sh -c 'echo ran >>${witness}; echo was here'`)
+    await press('Each of them')
+    await page.getByText('1 other device would not').click()
+    await says('drained: a task for all devices leaves it out')
+    await press('One of them')
+    await press('Devices by labels')
+    await field('Selector').fill('kind=painter')
+    await page.locator('.preview-others').getByText('kind').waitFor()
+    await page.getByRole('button', { name: 'Submit' }).dblclick()
+    await page.locator('.page-head').getByText('succeeded').waitFor()
+    await page.getByRole('log').getByText('was here').waitFor()
+    expect(linesOf(witness)).toEqual(['ran'])
+    expect(await count()).toBe(before + 1)
+    expect(await fleet.task(taskShown())).toMatchObject({ device: 'local-1', source: 'dashboard' })
+    await fleet.answered('POST', '/devices/local-2/undrain')
+  })
+
+  test('by keys alone: a script for one device, and through the list to an earlier task', async () => {
+    await go('/tasks')
+    await page.getByRole('table').waitFor()
+    await page.keyboard.press('n')
+    await page.getByRole('heading', { name: 'New task' }).waitFor()
+    await tabTo(page, 'button', 'Script')
+    await page.keyboard.press('Enter')
+    await tabTo(page, 'textbox', 'Script')
+    await page.keyboard.press('Control+End')
+    await page.keyboard.type('for i in 1 2 3; do\n  echo "$i for $1"\ndone\n')
+    await tabTo(page, 'textbox', 'Arguments')
+    await page.keyboard.type('somebody')
+    await tabTo(page, 'button', 'One device')
+    await page.keyboard.press('Space')
+    await tabTo(page, 'combobox', 'Device')
+    await page.keyboard.type('local-2')
+    await page.keyboard.press('Control+Enter')
+    await page.locator('.page-head').getByText('succeeded').waitFor()
+    await page.getByRole('log').getByText('3 for somebody').waitFor()
+    const id = taskShown()
+    expect((await fleet.task(id)).device).toBe('local-2')
+    await page.keyboard.press('g')
+    await page.keyboard.press('t')
+    await tabTo(page, 'link', /for i in 1 2 3/)
+    await page.keyboard.press('ArrowDown')
+    expect(await page.locator(':focus').textContent()).toContain('was here')
+    await page.keyboard.press('Home')
+    await page.keyboard.press('Enter')
+    await page.getByRole('log').getByText('3 for somebody').waitFor()
+    expect(taskShown()).toBe(id)
   })
 
   test('what the controller would refuse is told at its field, before and after one submits', async () => {
