@@ -23,4 +23,7 @@ export const readRunId = (run: string): { task: string; attempt: number } | unde
 
 /** An instant on the wire: ISO 8601, UTC, milliseconds. */
 export const Instant = z.iso.datetime()
-export const instant = (ms: number): string => new Date(ms).toISOString()
+/** Clocks of devices may say anything: what no calendar has is the nearest that one has. */
+export const instant = (ms: number): string => new Date(Math.max(first, Math.min(last, ms))).toISOString()
+const first = Date.UTC(1970, 0)
+const last = Date.UTC(9999, 11, 31, 23, 59, 59, 999)

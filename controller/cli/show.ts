@@ -1,5 +1,6 @@
 import { usualAgent } from '../../schemas/agent.ts'
 import type { Device } from '../../schemas/device.ts'
+import { instant } from '../../schemas/ids.ts'
 import { bytesOf, isDrop, type LogRecord } from '../../schemas/log.ts'
 import type { OutputOf } from '../../schemas/operations.ts'
 import type { RunPayload } from '../../schemas/payload.ts'
@@ -125,7 +126,7 @@ export const statusDetails = (status: OutputOf<'system.status'>): string => {
 /** Writes a log record the way its program wrote it; what Skein has to say goes to stderr. */
 export const writeRecord = (io: Pick<Io, 'out' | 'err'>, record: LogRecord, hasTimes = false): void => {
   const [, at, stream, text] = record
-  if (hasTimes) (stream === 'o' ? io.out : io.err)(`${new Date(at).toISOString()} `)
+  if (hasTimes) (stream === 'o' ? io.out : io.err)(`${instant(at)} `)
   if (isDrop(text)) {
     const { lines, bytes, reason } = text.dropped
     io.err(`skein: ${lines} line${lines === 1 ? '' : 's'} (${bytes} bytes) are missing here: ${plain(reason)}\n`)

@@ -7,7 +7,7 @@ import { AskContext } from './api/use-ask.ts'
 import { returnPath } from './format/return-path.ts'
 import { type Live, startLive } from './live/live.ts'
 import { LiveContext } from './live/use-live.ts'
-import { pages, routes } from './pages.ts'
+import { pages, preloadPointedAt, routes } from './pages.ts'
 import { Fault } from './parts/fault.tsx'
 import { endSession, findSession, SessionContext, withRights } from './session/session.ts'
 import { SignIn } from './session/sign-in.tsx'
@@ -91,9 +91,6 @@ const House = ({ shown, onLeft }: { shown: SessionShown; onLeft: () => void }) =
   )
 }
 
-/** How long the first page has the line for itself. */
-const preloadMs = 1_500
-
 /** Where the focus goes when another page is opened: to its heading, or the whole of it. */
 const focusHeading = (): void => {
   const heading = document.querySelector<HTMLElement>('main h1') ?? document.getElementById('main')
@@ -103,13 +100,7 @@ const focusHeading = (): void => {
 const Pages = () => {
   useScrollMemory()
   const loading = useMemo(createLoading, [])
-  // Later there may be no server to fetch them from.
-  useEffect(() => {
-    const timer = setTimeout(() => {
-      for (const { component } of routes) void component.preload()
-    }, preloadMs)
-    return () => clearTimeout(timer)
-  }, [])
+  useEffect(() => preloadPointedAt(document), [])
   return (
     <>
       <PageLoading loading={loading} />

@@ -80,6 +80,9 @@ export const overflowOf = (page: Page): Promise<number> =>
 
 const screens: readonly Screen[] = [desk, phone].flatMap((screen) => [screen, { ...screen, scheme: 'dark' }])
 
+/** Other widths of windows, for what would only be too wide there. */
+const between = [320, 600, 760, 900, 1010, 1130, 1270]
+
 /** What is wrong with a page at every screen, in the light and in the dark: what is wider than the screen, or what axe finds. */
 export const faultsOnScreens = async (page: Page): Promise<string[]> => {
   const faults: string[] = []
@@ -91,8 +94,14 @@ export const faultsOnScreens = async (page: Page): Promise<string[]> => {
     const found = [...(overflow > 0 ? [`${overflow} pixels wider than the screen`] : []), ...(await axeFaults(page))]
     faults.push(...found.map((fault) => `${width} ${scheme}: ${fault}`))
   }
-  await page.setViewportSize({ width: desk.width, height: desk.height })
   await page.emulateMedia({ colorScheme: desk.scheme })
+  for (const width of between) {
+    await page.setViewportSize({ width, height: desk.height })
+    await twoFrames(page)
+    const overflow = await overflowOf(page)
+    if (overflow > 0) faults.push(`${width}: ${overflow} pixels wider than the screen`)
+  }
+  await page.setViewportSize({ width: desk.width, height: desk.height })
   return faults
 }
 

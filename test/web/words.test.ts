@@ -37,13 +37,8 @@ describe('relativeTime()', () => {
   })
 
   test('msOf() reads instants of either kind, and nothing else', () => {
-    expect([msOf(5), msOf('1970-01-01T00:00:01.000Z'), msOf('never'), msOf(null), msOf(undefined)]).toEqual([
-      5,
-      1000,
-      null,
-      null,
-      null,
-    ])
+    expect([msOf(5), msOf('1970-01-01T00:00:01.000Z')]).toEqual([5, 1000])
+    expect(['never', 1e300, null, undefined].map(msOf)).toEqual([null, null, null, null])
   })
 })
 

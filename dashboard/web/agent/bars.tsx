@@ -1,6 +1,7 @@
 import type { AgentResult } from '../../../schemas/agent.ts'
 import type { Task } from '../../../schemas/task.ts'
 import { countText } from '../format/amounts.ts'
+import { Plain } from '../parts/plain.tsx'
 
 type Used = Pick<AgentResult, 'turns' | 'tokens' | 'cost' | 'currency'>
 
@@ -17,7 +18,11 @@ export const Bars = ({ payload, usage }: { payload: Task['payload']; usage: Used
       )}
       <div>
         <dt>Model</dt>
-        <dd>{[payload.provider, payload.model].filter((one) => one !== undefined).join(' ') || 'as the device has it'}</dd>
+        <dd>
+          <Plain
+            text={[payload.provider, payload.model].filter((one) => one !== undefined).join(' ') || 'as the device has it'}
+          />
+        </dd>
       </div>
     </dl>
   )
@@ -34,7 +39,9 @@ const Bar = ({ name, used, most, text }: BarProps) => {
   const part = most === undefined ? 0 : Math.min(1, used / most)
   return (
     <div class={part >= 0.9 ? 'tone-bad' : part >= 0.7 ? 'tone-warn' : undefined}>
-      <dt>{name}</dt>
+      <dt>
+        <Plain text={name} />
+      </dt>
       <dd>
         <span class="number">
           {text(used)}

@@ -1,6 +1,7 @@
 import type { AgentResult } from '../../../schemas/agent.ts'
 import type { Run, Task } from '../../../schemas/task.ts'
 import { bytesText, plural } from '../format/amounts.ts'
+import { wordOf } from '../format/states.ts'
 import { LinkButton } from '../parts/button.tsx'
 import { Card } from '../parts/card.tsx'
 import { Plain } from '../parts/plain.tsx'
@@ -28,10 +29,11 @@ export const Result = ({ result, run, task, last }: ResultProps) => {
       title="How it ended"
       aside={
         <Badge tone={isDone ? 'good' : 'bad'} icon={isDone ? 'check' : 'cross'}>
-          {stopWords(result.stop_reason)}
+          {wordOf(result.stop_reason)}
         </Badge>
       }
     >
+      <p>{stopWords(result.stop_reason)}</p>
       {result.text !== '' && !isSaid && <Plain text={result.text} lines />}
       {run.reason !== null && !isDone && run.reason !== result.stop_reason && (
         <p class="muted">
@@ -62,14 +64,14 @@ export const Result = ({ result, run, task, last }: ResultProps) => {
 }
 
 const columns: readonly Column<AgentResult['artifacts'][number]>[] = [
-  { title: 'Path', wide: true, cell: (file) => <Plain text={file.path} mono /> },
+  { title: 'Path', wide: true, cell: (file) => <Plain text={file.path} cut mono /> },
   { title: 'Size', align: 'right', cell: (file) => <span class="number">{bytesText(file.size)}</span> },
   {
     title: 'SHA-256',
     cell: (file) => (
-      <code class="result-sum" title={file.sha256}>
-        {file.sha256}
-      </code>
+      <span class="result-sum">
+        <Plain text={file.sha256} cut mono />
+      </span>
     ),
   },
 ]

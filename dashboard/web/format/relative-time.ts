@@ -44,9 +44,12 @@ const offsetOf = (minutes: number): string =>
 
 const two = (value: number): string => String(value).padStart(2, '0')
 
+/** The last instant that a date can be. */
+const lastMs = 8.64e15
+
 /** An instant of the wire, ISO 8601 or milliseconds, as milliseconds; null for none and for what is no instant. */
 export const msOf = (at: string | number | null | undefined): number | null => {
   if (at === null || at === undefined) return null
   const ms = typeof at === 'number' ? at : Date.parse(at)
-  return Number.isFinite(ms) ? ms : null
+  return Math.abs(ms) <= lastMs ? ms : null
 }

@@ -1,9 +1,12 @@
 import { Copy } from './copy.tsx'
+import { Plain } from './plain.tsx'
 
 /** A command for a terminal, to be copied. */
 export const Command = ({ text }: { text: string }) => (
   <div class="command">
-    <code>{text}</code>
+    <code>
+      <Plain text={text} lines />
+    </code>
     <Copy text={text} bare label="Copy the command" />
   </div>
 )

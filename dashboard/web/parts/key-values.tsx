@@ -1,4 +1,5 @@
 import type { ComponentChildren } from 'preact'
+import { Plain } from './plain.tsx'
 
 /** Facts: names and values. Those without a value are left out. */
 export const KeyValues = ({ facts }: { facts: readonly (readonly [name: string, value: ComponentChildren])[] }) => (
@@ -7,7 +8,9 @@ export const KeyValues = ({ facts }: { facts: readonly (readonly [name: string, 
       .filter(([, value]) => value !== null && value !== undefined && value !== false && value !== '')
       .map(([name, value]) => (
         <div key={name}>
-          <dt>{name}</dt>
+          <dt>
+            <Plain text={name} />
+          </dt>
           <dd>{value}</dd>
         </div>
       ))}

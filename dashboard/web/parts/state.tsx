@@ -1,4 +1,5 @@
 import type { ComponentChildren } from 'preact'
+import { plainText } from '../format/plain-text.ts'
 import { lookOf, type Tone } from '../format/states.ts'
 import { Icon, type IconName } from './icon.tsx'
 import { Plain } from './plain.tsx'
@@ -22,7 +23,7 @@ interface BadgeProps {
 
 /** A word that stands out. */
 export const Badge = ({ tone = 'off', icon, title, children }: BadgeProps) => (
-  <span class={`badge tone-${tone}`} title={title}>
+  <span class={`badge tone-${tone}`} title={title === undefined ? undefined : plainText(title)}>
     {icon && <Icon name={icon} size={13} />}
     {children}
   </span>

@@ -70,5 +70,11 @@ const Note = ({ children }: { children: ComponentChildren }) => (
   </p>
 )
 
-const exitWords = ({ signal, exit_code }: Pick<Run, 'signal' | 'exit_code'>): string =>
-  signal !== null ? `ended by ${signal}` : exit_code === null ? '–' : String(exit_code)
+const exitWords = ({ signal, exit_code }: Pick<Run, 'signal' | 'exit_code'>): ComponentChildren =>
+  signal === null ? (
+    (exit_code ?? '–')
+  ) : (
+    <>
+      ended by <Plain text={signal} />
+    </>
+  )

@@ -53,7 +53,11 @@ export const Runs = ({ runs, chosen, isFanout, hasMore, isLoading, onMore, hrefO
           </span>
         ),
     },
-    { title: 'Exit', align: 'right', cell: (run) => <span class="number">{run.signal ?? run.exit_code ?? '–'}</span> },
+    {
+      title: 'Exit',
+      align: 'right',
+      cell: (run) => <span class="number">{run.signal === null ? (run.exit_code ?? '–') : <Plain text={run.signal} cut />}</span>,
+    },
     { title: 'Took', align: 'right', cell: (run) => <Since from={run.started_at} to={run.ended_at} /> },
   ]
   return (
