@@ -34,10 +34,10 @@ describe.skipIf(program === undefined || agents === undefined)('an agent, in a b
     page = opened.page
   })
   afterAll(async () => {
-    expect(opened?.faults).toEqual([])
     await browser?.close()
     model?.close()
     await fleet?.close()
+    expect(opened?.faults).toEqual([])
   })
 
   const go = (path: string) => page.goto(`${fleet.endpoints.http}${path}`)
