@@ -55,6 +55,8 @@ describe.skipIf(program === undefined)('every page, on a desk and on a phone, in
       ['/fleet/pi-1', 'pi-1', 'No device of this name'],
       ['/tasks', 'Tasks', 'There are no tasks yet'],
       ['/tasks/nothing', 'nothing', 'There is no such task'],
+      ['/tasks/new', 'New task', 'Where it would run'],
+      ['/approvals', 'Approvals', 'Nothing waits for approval'],
       ['/tokens', 'Tokens and joining', 'dashboard'],
       ['/nowhere', 'Nothing is here', 'no page'],
     ] as const)('%s', async ([path, heading, text]) => {
@@ -84,6 +86,10 @@ describe.skipIf(program === undefined)('every page, on a desk and on a phone, in
       ['/fleet/local-1?facts=shaky', 'shaky', 'Last error'],
       ['/tasks', 'Tasks', 'make world'],
       ['/tasks?state=queued,active', 'Tasks', '2 tasks'],
+      ['/tasks/new', 'New task', 'local-3'],
+      ['/tasks/new?kind=script', 'New task', 'Its first line names what runs it'],
+      ['/tasks/new?kind=agent&device=local-1', 'New task', 'What it is to do'],
+      ['/tasks/new?selector=role+in+(', 'New task', 'That shows when what is marked is right'],
       ['/tokens', 'Tokens and joining', 'dashboard'],
       ['/tokens?add=device', 'Tokens and joining', 'Make the line'],
       ['/tokens?add=token', 'Tokens and joining', 'Make the token'],
@@ -104,7 +110,9 @@ describe.skipIf(program === undefined)('every page, on a desk and on a phone, in
       ['lost', 'journal_lost'],
     ] as const)('a task: %s', async ([state, text]) => {
       expect(await visitor.faultsOf(`/tasks/${tasks[state]}`, /./, text)).toEqual([])
-      if (state === 'succeeded') expect(await visitor.faultsOf(`/tasks/${tasks[state]}?tab=details`, /./, 'ticket')).toEqual([])
+      if (state !== 'succeeded') return
+      expect(await visitor.faultsOf(`/tasks/${tasks[state]}?tab=details`, /./, 'ticket')).toEqual([])
+      expect(await visitor.faultsOf(`/tasks/new?from=${tasks[state]}`, 'New task', 'The same in a terminal')).toEqual([])
     })
   })
 
@@ -123,6 +131,7 @@ describe.skipIf(program === undefined)('every page, on a desk and on a phone, in
     test.for([
       ['/', 'Overview', '5,000'],
       ['/fleet', 'Fleet', '5,001 devices'],
+      ['/tasks/new', 'New task', '4,993 more devices'],
     ] as const)('%s', async ([path, heading, text]) => {
       expect(await visitor.faultsOf(path, heading, text)).toEqual([])
     })
