@@ -76,6 +76,8 @@ export const createLink = (deps: LinkDeps) => {
   let welcomedAt = 0
   let welcomedEpoch: number | null = null
   let helloTimer: Timer | undefined
+  /** What was said in the last hello is not so any more: that it is welcome is not enough. */
+  let isHelloOld = false
   let hellos = 0
   let helloMono = 0
   /** The controller's clock when `mono` was read. */
@@ -114,6 +116,7 @@ export const createLink = (deps: LinkDeps) => {
     helloTimer?.cancel()
     if (isClosed || isLeaving || !bus.isConnected()) return
     nonce = chance.ulid(clock.now())
+    isHelloOld = false
     const hello = helloOf(deps, nonce, trust.kids())
     publishState('online')
     const { labels, capacity, version } = hello
@@ -196,6 +199,7 @@ export const createLink = (deps: LinkDeps) => {
     nonce = null
     hellos = 0
     helloTimer?.cancel()
+    if (isHelloOld) sayHelloSoon()
     welcomedEpoch = epoch
     welcomedNonce = body.nonce
     trust.learn(body.keys ?? [])
@@ -275,7 +279,10 @@ export const createLink = (deps: LinkDeps) => {
       publishState('offline', 'shutting down')
     },
     /** Something may not have been taken in: the controller is to say again what it wants. */
-    startOver: sayHelloSoon,
+    startOver: (): void => {
+      isHelloOld = true
+      sayHelloSoon()
+    },
     /** New records are in the journal. */
     wake: (): void => sender.pump(),
     /** Sends a part of a workload's log to whoever follows it; false while the connection does not keep up. */

@@ -28,18 +28,17 @@ describe.skipIf(program === undefined || agents === undefined)('an agent, in a b
       ],
       ask: [shell('echo yes >>"$GO"'), shell('echo no >>"$GO"'), { say: 'That was all.' }],
     })
-    // On a busy machine its first look is in vain, and the next one comes a minute later.
     const hasGoose = async () => (await fleet.answered('GET', '/devices/local')).body.labels?.['agent.goose'] !== undefined
-    await eventually('the device tells that it has Goose', hasGoose, 100_000)
+    await eventually('the device tells that it has Goose', hasGoose)
     browser = await startChromium(program ?? '')
     opened = await openPage(browser, fleet.endpoints.http, '/', { token: fleet.token })
     page = opened.page
-  }, 120_000)
+  })
   afterAll(async () => {
-    expect(opened?.faults).toEqual([])
     await browser?.close()
     model?.close()
     await fleet?.close()
+    expect(opened?.faults).toEqual([])
   })
 
   const go = (path: string) => page.goto(`${fleet.endpoints.http}${path}`)

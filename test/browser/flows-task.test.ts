@@ -21,9 +21,9 @@ describe.skipIf(program === undefined)('tasks, in a browser', () => {
     page = opened.page
   })
   afterAll(async () => {
-    expect(opened?.faults).toEqual([])
     await browser?.close()
     await fleet?.close()
+    expect(opened?.faults).toEqual([])
   })
 
   const go = (path: string) => page.goto(`${fleet.endpoints.http}${path}`)

@@ -143,6 +143,7 @@ export const createWorld = ({
       retain: true,
     }))
     device.bus = bus
+    let hasFound = false
     const core = createDeviceCore({
       name: device.name,
       fleet: 'default',
@@ -156,7 +157,7 @@ export const createWorld = ({
       boot: device.machine.boot(),
       pinned: () => ({ by: 'token', kids: keys.kids() }),
       version: 'sim',
-      labels: () => ({ os: 'linux', name: device.name }),
+      labels: () => ({ os: 'linux', name: device.name, ...(hasFound ? { found: 'yes' } : {}) }),
       capacity: 2,
       metrics: () => ({
         cpu_percent: 1,
@@ -172,6 +173,12 @@ export const createWorld = ({
     })
     device.core = core
     core.start().catch(fail)
+    // Agents are found a moment after the start, maybe while the controller answers what was said without them.
+    time.schedule(random() * 1500, () => {
+      if (life.isDead) return
+      hasFound = true
+      core.link.startOver()
+    })
   }
   const killDevice = (device: SimDevice, how: 'daemon' | 'reboot' | 'card'): void => {
     if (device.life.isDead) return
@@ -344,6 +351,9 @@ export const createWorld = ({
     if (!isCalm) time.schedule(random() * 20_000, trouble)
   }
 
+  /** Whether the controller knows what the device has found on its machine. */
+  const isFound = (device: SimDevice): boolean => store.devices.get(device.name)?.labels.includes('found') === true
+
   /** Whether nothing is left to happen: all has ended, and everybody knows. */
   const isSettled = (): boolean =>
     submitted.every((one) => one.taskId !== null && store.tasks.get(one.taskId)?.ended_at !== null) &&
@@ -351,6 +361,7 @@ export const createWorld = ({
     fleet.every(
       (device) =>
         !device.life.isDead &&
+        isFound(device) &&
         device.machine.alive().length === 0 &&
         // Logs lie in the spool, not in the journal, and are sent again too: the last try may be a minute away.
         device.core?.unacknowledged().streams === 0,
@@ -373,6 +384,7 @@ export const createWorld = ({
     for (const device of fleet) {
       for (const run of device.machine.alive()) fail(`run ${run} is still alive on ${device.name}`)
       const left = device.core?.unacknowledged()
+      if (!isFound(device)) fail(`${device.name} has found what the controller was never told`)
       if (left?.streams !== 0) fail(`${device.name} still has what is not acknowledged: ${JSON.stringify(left)}`)
     }
   }

@@ -44,7 +44,8 @@ export const Result = ({ result, run, task, last }: ResultProps) => {
         <div>
           <h3>{plural(result.artifacts.length, 'file')} left behind</h3>
           <p class="muted">
-            On <Plain text={run.device} />, in the folder <code>artifacts/{run.run_id}</code> of its data, for 30 days.
+            On <Plain text={run.device} />, in the folder <Plain text={`artifacts/${run.run_id}`} mono /> of its data, for 30
+            days.
           </p>
           <Table caption="Files left behind" columns={columns} rows={result.artifacts} rowKey={(file) => file.path} />
         </div>
