@@ -71,7 +71,7 @@ describe.skipIf(program === undefined)('every page, on a desk and on a phone, in
     beforeAll(async () => {
       ;({ fleet, tasks } = await startBusyFleet())
       visitor = await visit(fleet)
-    })
+    }, 120_000)
     afterAll(async () => {
       await visitor?.close()
       await fleet?.close()

@@ -45,17 +45,17 @@ describe.skipIf(program === undefined)('a run and its log, in a browser', () => 
 
   test('is followed live to the end, searched, and led through by line numbers', async () => {
     const id = await sh(
-      'i=0; while [ $i -lt 500 ]; do i=$((i+1)); echo line $i; done; printf "\\033[1;31mred\\033[0m plain\\n"; echo bad >&2; while [ ! -e "$0" ]; do sleep 0.02; done; echo last',
+      'i=0; while [ $i -lt 500 ]; do i=$((i+1)); echo line $i; done; printf "\\033[1;31mred\\033[0m plain\\n"; while [ ! -e "$0" ]; do sleep 0.02; done; echo bad >&2; echo last',
       file('go'),
     )
     await go(`/tasks/${id}`)
     await page.getByText('Live', { exact: true }).waitFor()
     await log().getByText('red').waitFor()
     expect(await log().getByText('red', { exact: true }).getAttribute('class')).toContain('a-bold')
-    await log().locator('.log-e').getByText('bad').waitFor()
     expect(Object.keys(await shown()).length).toBeLessThan(100)
     writeFileSync(file('go'), '')
     await line('last').waitFor()
+    await log().locator('.log-e').getByText('bad').waitFor()
     await page.getByText('Complete', { exact: true }).waitFor()
     await page.locator('.page-head').getByText('succeeded').waitFor()
 

@@ -15,7 +15,7 @@ describe.skipIf(program === undefined)('who may not, in a browser', () => {
   beforeAll(async () => {
     browser = await startChromium(program ?? '')
     ;({ fleet, tasks } = await startBusyFleet())
-  })
+  }, 120_000)
   afterAll(async () => {
     await browser?.close()
     await fleet?.close()
