@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { chromiumProgram, desk, openPage, overflowOf, phone, startChromium } from '../harness/chromium.ts'
+import { chromiumProgram, desk, type Opened, openPage, overflowOf, phone, startChromium, twoFrames } from '../harness/chromium.ts'
 import { eventually } from '../harness/eventually.ts'
 import { evil, harm, long, markup, oddMetrics, oddWorkload, wild } from '../harness/hostile-texts.ts'
 import { type Installation, startInstallation } from '../harness/installation.ts'
@@ -17,6 +17,7 @@ describe.skipIf(program === undefined)('what comes from devices and people is te
   let browser: Browser
   let fleet: Installation
   let device: PlayedDevice
+  let opened: Opened
   const tasks = { agent: '', ended: '', log: '' }
   beforeAll(async () => {
     browser = await startChromium(program ?? '')
@@ -69,6 +70,8 @@ describe.skipIf(program === undefined)('what comes from devices and people is te
     await playLog(await device.order(tasks.log))
     await playEnd(await device.order(tasks.ended))
     await playAgent(await device.order(tasks.agent))
+    opened = await openPage(browser, fleet.endpoints.http, '/login', { token: fleet.token })
+    opened.page.on('dialog', (dialog) => opened.faults.push(`a dialog: ${dialog.message()}`))
     await device.beat({ refuses: `${evil.slice(0, 190)}`, metrics: oddMetrics })
   })
   afterAll(async () => {
@@ -142,22 +145,22 @@ describe.skipIf(program === undefined)('what comes from devices and people is te
 
   /** What is wrong with a page that shows such texts. */
   const harmOn = async (path: string, shows: string | RegExp): Promise<unknown[]> => {
+    const { page, faults } = opened
+    faults.length = 0
+    await page.setViewportSize(desk)
+    await page.goto(`${fleet.endpoints.http}${path}`)
+    await page.locator('main').getByText(shows).first().waitFor()
+    await page.getByLabel('Loading').first().waitFor({ state: 'detached' })
+    await page.evaluate(`for (const one of document.querySelectorAll('main details:not([open]) > summary')) one.click()`)
     const found: unknown[] = []
     for (const screen of [desk, phone]) {
-      const { page, faults, close } = await openPage(browser, fleet.endpoints.http, '/login', { token: fleet.token, screen })
-      page.on('dialog', (dialog) => found.push(`a dialog: ${dialog.message()}`))
-      await page.goto(`${fleet.endpoints.http}${path}`)
-      await page.locator('main').getByText(shows).first().waitFor()
-      await page.getByLabel('Loading').first().waitFor({ state: 'detached' })
-      await page.evaluate(
-        `for (const summary of document.querySelectorAll('main details:not([open]) > summary')) summary.click()`,
-      )
+      await page.setViewportSize(screen)
+      await twoFrames(page)
       const overflow = await overflowOf(page)
       if (overflow > 0) found.push(`${screen.width}: ${overflow} pixels wider than the screen`)
-      found.push(...(await page.evaluate<string[]>(harm)), ...faults)
-      await close()
+      found.push(...(await page.evaluate<string[]>(harm)))
     }
-    return found
+    return [...found, ...faults]
   }
 
   test.for([
