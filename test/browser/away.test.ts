@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { chromiumProgram, type Opened, openPage, readLog, startChromium } from '../harness/chromium.ts'
 import { eventually } from '../harness/eventually.ts'
 import { type Installation, type Part, startInstallation } from '../harness/installation.ts'
+import { linesOf } from '../harness/lone-device.ts'
 
 const program = chromiumProgram()
 /** How each part is missed, in the words of the page. */
@@ -82,6 +83,39 @@ for (const [how, parts] of [
     })
   })
 }
+
+describe.skipIf(program === undefined)('a form that is sent while nobody is there', () => {
+  test('keeps what was typed, says why, and sends it once when it is sent again', { timeout: 90_000 }, async () => {
+    const browser = await startChromium(program ?? '')
+    const fleet = await startInstallation()
+    try {
+      await fleet.online('local')
+      const { page, faults } = await openPage(browser, fleet.endpoints.http, '/tasks/new', { token: fleet.token })
+      const witness = join(fleet.root, 'witness')
+      await page.getByRole('textbox', { name: 'Command', exact: true }).fill(`sh -c 'echo ran >>${witness}'`)
+      const submit = page.getByRole('button', { name: 'Submit' })
+      // The request arrives and its answer does not: nobody can know here whether the task was taken.
+      await page.route('**/api/v1/tasks', async (route) => {
+        await route.fetch()
+        expect(fleet.kill('hub')).toBeGreaterThan(0)
+        await route.abort()
+      })
+      await submit.click()
+      await page.getByRole('alert').getByText('cannot be reached').first().waitFor()
+      await page.unroute('**/api/v1/tasks')
+      await fleet.answered('GET', '/status')
+      await page.locator('.away').waitFor({ state: 'detached' })
+      await submit.click()
+      await page.locator('.page-head').getByText('succeeded').waitFor()
+      expect(linesOf(witness)).toEqual(['ran'])
+      expect((await fleet.answered('GET', '/tasks')).body.tasks).toHaveLength(1)
+      expect(faults).toEqual([])
+    } finally {
+      await browser.close()
+      await fleet.close()
+    }
+  })
+})
 
 /** Keeps in the page whatever it has said about not being live; a page that is loaded anew has forgotten it. */
 const remember = `{
