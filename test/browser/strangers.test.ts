@@ -4,6 +4,7 @@ import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startBusyFleet } from '../harness/busy-fleet.ts'
 import { chromiumProgram, foreignName, openPage, startChromium } from '../harness/chromium.ts'
+import { eventually } from '../harness/eventually.ts'
 import type { Installation } from '../harness/installation.ts'
 
 const program = chromiumProgram()
@@ -73,6 +74,11 @@ describe.skipIf(program === undefined)('who may not, in a browser', () => {
       const field = page.getByRole('textbox', { name: 'Token' })
       await field.waitFor()
       expect(new URL(page.url()).pathname).toBe('/login')
+      // A session ends when its token does, which counts in whole seconds.
+      await eventually(
+        'the token holds no more',
+        async () => (await fleet.api('GET', '/whoami', undefined, token)).status === 401,
+      )
       await field.fill(token)
       await page.keyboard.press('Enter')
       await page.locator('.field-wrong').getByText(how).waitFor()
