@@ -1,5 +1,18 @@
-import { createHash, createPublicKey, type KeyObject } from 'node:crypto'
+import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { PublicJwk } from '../schemas/keys.ts'
+
+/**
+ * A new private key. It leaves the generator as bytes and is read again: Node locks a key while it exports it, and lets go of a generator
+ * whenever it collects garbage, for which it takes the same lock. A key that came from it directly hangs the process for good, now and then.
+ */
+export const newPrivateKey = (): KeyObject => {
+  const { privateKey } = generateKeyPairSync('ec', {
+    namedCurve: 'P-256',
+    privateKeyEncoding: { type: 'pkcs8', format: 'der' },
+    publicKeyEncoding: { type: 'spki', format: 'der' },
+  })
+  return createPrivateKey({ key: privateKey, format: 'der', type: 'pkcs8' })
+}
 
 /** The public half of a key, as it travels. */
 export const jwkOf = (key: KeyObject): PublicJwk => {

@@ -1,10 +1,10 @@
-import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
+import { createPrivateKey, type KeyObject } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { z } from 'zod'
 import { writeFileAtomic } from '../base/atomic-file.ts'
 import { type Signer, signerOf } from '../base/jws.ts'
-import { jwkOf } from '../base/p256.ts'
+import { jwkOf, newPrivateKey } from '../base/p256.ts'
 import type { DeviceKeys } from '../schemas/exchange.ts'
 
 /** The device's own keys, made by itself; the private halves never leave it. */
@@ -23,7 +23,7 @@ const File = z.looseObject({ sign: PrivateJwk, seal: PrivateJwk })
 export const openIdentity = (file: string): DeviceIdentity => {
   if (!existsSync(file)) {
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
-    const [sign, seal] = [0, 1].map(() => generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'jwk' }))
+    const [sign, seal] = [0, 1].map(() => newPrivateKey().export({ format: 'jwk' }))
     writeFileAtomic(file, `${JSON.stringify({ sign, seal })}\n`, 0o600)
   }
   try {

@@ -1,7 +1,6 @@
-import { generateKeyPairSync } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { writeFileAtomic } from '../../base/atomic-file.ts'
-import { jwkOf } from '../../base/p256.ts'
+import { jwkOf, newPrivateKey } from '../../base/p256.ts'
 import { pathsIn } from '../../base/paths.ts'
 import { unseal } from '../../base/sealing.ts'
 import type { ListedToken } from '../../schemas/token.ts'
@@ -28,13 +27,13 @@ export const createToken = async (io: Io, flags: TokenCreateFlags): Promise<numb
   // Before it is made: nobody could ever read it.
   if (flags.file !== undefined) mustTakeFile('--file', flags.file)
   return withClient(io, flags, async (client) => {
-    const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+    const privateKey = newPrivateKey()
     const { sealed, ...about } = await askFor(client, 'token.create', {
       role: flags.role ?? 'operator',
       ...(flags.name === undefined ? {} : { name: flags.name }),
       ...(flags.ttl === undefined ? {} : { ttl_seconds: flags.ttl }),
       ...(flags.uses === undefined ? {} : { uses: flags.uses }),
-      seal_to: jwkOf(publicKey),
+      seal_to: jwkOf(privateKey),
     })
     const token = sealed === undefined ? undefined : await unseal(sealed, privateKey)
     if (token === undefined) throw new CliFailure(exitCodes.refused, 'internal', 'The token came in a form that cannot be opened')

@@ -1,11 +1,12 @@
-import { createPrivateKey, generateKeyPairSync, type KeyObject, randomUUID } from 'node:crypto'
+import { createPrivateKey, type KeyObject, randomUUID } from 'node:crypto'
 import { existsSync, linkSync, readFileSync, unlinkSync } from 'node:fs'
 import { writeFileAtomic } from '../../base/atomic-file.ts'
+import { newPrivateKey } from '../../base/p256.ts'
 
 /** Puts a new private key into place, mode 0600, whole or not at all; unless another process was first: then its key stays. */
 export const makeKeyFile = (file: string): void => {
   const draft = `${file}.${randomUUID().slice(0, 8)}`
-  writeFileAtomic(draft, pemOf(generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey, 'pkcs8'), 0o600)
+  writeFileAtomic(draft, pemOf(newPrivateKey(), 'pkcs8'), 0o600)
   try {
     linkSync(draft, file) // unlike a rename it never replaces
   } catch (error) {

@@ -1,8 +1,8 @@
-import { generateKeyPairSync } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { type Signer, signerOf } from '../../base/jws.ts'
+import { newPrivateKey } from '../../base/p256.ts'
 import { pathsIn } from '../../base/paths.ts'
 import { openCommandKeys } from '../../controller/identity/command-keys.ts'
 import { Command } from '../../schemas/exchange.ts'
@@ -162,7 +162,7 @@ describe('a hub whose devices are behind a bad network', () => {
     const original = Jws.parse(JSON.parse(old.packet.payload.toString()))
     const command = Command.parse(JSON.parse(Buffer.from(original.payload, 'base64url').toString()))
     const keys = openCommandKeys(pathsIn(installation.data))
-    const stranger = signerOf(generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey)
+    const stranger = signerOf(newPrivateKey())
     const controller = await installation.mqtt(await installation.tokenFor('controller', 'controller'))
     /** The command once more, for a run that nobody knows, and with something wrong about it. */
     const forged = (word: string, change: Partial<Command> = {}, signer: Signer = keys.newest()): string =>

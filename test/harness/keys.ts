@@ -1,17 +1,15 @@
-import { generateKeyPairSync, type KeyObject } from 'node:crypto'
+import { newPrivateKey } from '../../base/p256.ts'
 import { type KeyRingFiles, keyRingOf } from '../../controller/identity/key-ring.ts'
 import { type TokenKeyFiles, tokenKeysOf } from '../../controller/identity/token-keys.ts'
 
-const newKey = (): KeyObject => generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey
-
 /** Keys that lie in no file. */
 const someKeys = (): KeyRingFiles => {
-  let all = [newKey()]
+  let all = [newPrivateKey()]
   const ring = keyRingOf(() => all)
   return {
     ...ring,
     rotate: () => {
-      all = [newKey(), ...all]
+      all = [newPrivateKey(), ...all]
       return ring.newest().kid
     },
     forget: (kid) => {

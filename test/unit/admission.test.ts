@@ -1,10 +1,11 @@
-import { createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
+import { createPublicKey, type KeyObject } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { signerOf } from '../../base/jws.ts'
+import { newPrivateKey } from '../../base/p256.ts'
 import { type AdmissionContext, admit } from '../../device/admission.ts'
 import type { Jws } from '../../schemas/keys.ts'
 
-const [ours, foreign] = [0, 1].map(() => generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey) as [KeyObject, KeyObject]
+const [ours, foreign] = [0, 1].map(() => newPrivateKey()) as [KeyObject, KeyObject]
 const signer = signerOf(ours)
 const signed = (payload: unknown): Jws => signer.sign('skein-command', JSON.stringify(payload))
 
