@@ -25,6 +25,8 @@ export interface PictureChange {
   tasks: TasksChange | undefined
   taskIds: ReadonlySet<string>
   approvals: boolean
+  /** For a while nobody listened: anything may be another than it was. */
+  missed: boolean
 }
 
 /** Changes are told at most four times a second; the first one after a quiet while at once. */
@@ -43,6 +45,7 @@ const patienceMs = 5000
 export const createPicture = ({ fleet, bus, ask, clock, log }: PictureDeps) => {
   const devices = createDevices()
   let isControllerOnline = true
+  let hasMissed = false
   let changedTasks = new Map<string, ChangedTask>()
   let moreTasks = 0
   let changedTaskIds = new Set<string>()
@@ -59,6 +62,12 @@ export const createPicture = ({ fleet, bus, ask, clock, log }: PictureDeps) => {
   /** Something may be different: it is told soon. */
   const stir = (): void => {
     if (isAwake) telling ??= clock.after(Math.max(gatherMs, toldAtMono + tellEveryMs - clock.mono()), tell)
+  }
+
+  /** What was told meanwhile has not been heard: all of it is asked for, and looked at again. */
+  const mayHaveMissed = (): void => {
+    hasMissed = true
+    asked.wantAll()
   }
 
   const asked = createAsked({ ask, devices, clock, log, stir })
@@ -83,7 +92,7 @@ export const createPicture = ({ fleet, bus, ask, clock, log }: PictureDeps) => {
     controller: (isOnline) => {
       const isBack = isOnline && !isControllerOnline
       isControllerOnline = isOnline
-      if (isBack) asked.wantAll()
+      if (isBack) mayHaveMissed()
       stir()
     },
   })
@@ -127,7 +136,9 @@ export const createPicture = ({ fleet, bus, ask, clock, log }: PictureDeps) => {
       tasks: changedTasks.size > 0 ? { tasks: [...changedTasks.values()], more: moreTasks } : undefined,
       taskIds: changedTaskIds,
       approvals: asked.takeApprovalsChanged(),
+      missed: hasMissed,
     }
+    hasMissed = false
     told = { overview: now, bar: barText }
     changedTasks = new Map()
     changedTaskIds = new Set()
@@ -136,7 +147,7 @@ export const createPicture = ({ fleet, bus, ask, clock, log }: PictureDeps) => {
   }
 
   bus.onConnect(() => {
-    if (isAwake) asked.wantAll()
+    if (isAwake) mayHaveMissed()
     stir()
   })
   bus.onDisconnect(stir)

@@ -74,7 +74,7 @@ export const createSockets = (deps: SocketsDeps) => {
       return made.get(key)
     }
     everyLook((browser, look) => {
-      if ('task_id' in look.at && look.ring && change.taskIds.has(look.at.task_id)) return look.ring()
+      if (look.ring && (change.missed || ('task_id' in look.at && change.taskIds.has(look.at.task_id)))) return look.ring()
       const text = textFor(look.at)
       if (text !== undefined && browser.keepsUp()) browser.send(`{"kind":"change","id":${look.id}${text}`)
     })

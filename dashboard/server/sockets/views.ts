@@ -38,11 +38,11 @@ export const createViews = (picture: Picture, clock: Clock) => {
       case 'device':
         return change.devices.has(at.device) ? deviceShown(at.device) : undefined
       case 'tasks':
-        return change.tasks
+        return change.missed ? { tasks: change.tasks?.tasks ?? [], more: (change.tasks?.more ?? 0) + 1 } : change.tasks
       case 'task':
-        return change.taskIds.has(at.task_id) ? { changed: clock.now() } : undefined
+        return change.missed || change.taskIds.has(at.task_id) ? { changed: clock.now() } : undefined
       case 'approvals':
-        return change.approvals ? { pending: picture.approvals() } : undefined
+        return change.missed || change.approvals ? { pending: picture.approvals() } : undefined
       case 'log':
       case 'events':
       case 'workload-log':
