@@ -1,47 +1,45 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { delimiter } from 'node:path'
-import type { Browser, Page } from 'playwright-core'
+import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { findAgentPrograms, type Model, processesWith, startModel } from '../harness/agent-programs.ts'
-import { chromiumProgram, faultsOnScreens, type Opened, openPage, startChromium } from '../harness/chromium.ts'
+import { type BrowserWorld, startBrowserWorld } from '../harness/browser-world.ts'
+import { chromiumProgram, faultsOnScreens } from '../harness/chromium.ts'
 import { eventually } from '../harness/eventually.ts'
-import { type Installation, startInstallation } from '../harness/installation.ts'
+import type { Installation } from '../harness/installation.ts'
 
 const program = chromiumProgram()
 const agents = findAgentPrograms()
 
 describe.skipIf(program === undefined || agents === undefined)('an agent, in a browser', () => {
-  let browser: Browser
+  let world: BrowserWorld
   let fleet: Installation
   let model: Model
-  let opened: Opened
   let page: Page
   beforeAll(async () => {
-    fleet = await startInstallation({ env: { PATH: [agents?.path, process.env['PATH']].join(delimiter), SKEIN_CAPACITY: '4' } })
-    const shell = (command: string) => ({ tool: 'shell', arguments: { command } })
-    model = await startModel(fleet.root, {
-      work: [
-        shell('i=0; while [ ! -e "$GO" ]; do i=$((i+1)); echo step $i; sleep 0.2; done; echo over'),
-        shell('cat /no/such/file'),
-        shell('echo left >$SKEIN_ARTIFACTS/left.txt; seq 1 3000'),
-        { say: 'All of it is <b>done</b>.' },
-      ],
-      ask: [shell('echo yes >>"$GO"'), shell('echo no >>"$GO"'), { say: 'That was all.' }],
+    const env = { PATH: [agents?.path, process.env['PATH']].join(delimiter), SKEIN_CAPACITY: '4' }
+    world = await startBrowserWorld(program ?? '', { env }, async (installed) => {
+      const shell = (command: string) => ({ tool: 'shell', arguments: { command } })
+      model = await startModel(installed.root, {
+        work: [
+          shell('i=0; while [ ! -e "$GO" ]; do i=$((i+1)); echo step $i; sleep 0.2; done; echo over'),
+          shell('cat /no/such/file'),
+          shell('echo left >$SKEIN_ARTIFACTS/left.txt; seq 1 3000'),
+          { say: 'All of it is <b>done</b>.' },
+        ],
+        ask: [shell('echo yes >>"$GO"'), shell('echo no >>"$GO"'), { say: 'That was all.' }],
+      })
+      const hasGoose = async () => (await installed.answered('GET', '/devices/local')).body.labels?.['agent.goose'] !== undefined
+      await eventually('the device tells that it has Goose', hasGoose)
     })
-    const hasGoose = async () => (await fleet.answered('GET', '/devices/local')).body.labels?.['agent.goose'] !== undefined
-    await eventually('the device tells that it has Goose', hasGoose)
-    browser = await startChromium(program ?? '')
-    opened = await openPage(browser, fleet.endpoints.http, '/', { token: fleet.token })
-    page = opened.page
+    ;({ fleet, page } = world)
   })
   afterAll(async () => {
-    await browser?.close()
     model?.close()
-    await fleet?.close()
-    expect(opened?.faults).toEqual([])
+    await world?.close()
   })
 
-  const go = (path: string) => page.goto(`${fleet.endpoints.http}${path}`)
+  const go = (path: string) => world.go(path)
   const file = (name: string): string => `${fleet.root}/${name}`
   const talk = () => page.getByRole('log', { name: 'Conversation' })
   const tool = (command: string) => talk().locator('.tool', { hasText: command })
@@ -143,7 +141,7 @@ describe.skipIf(program === undefined || agents === undefined)('an agent, in a b
     const { stdout } = await fleet.cli(['token', 'create', '--name', 'vera', '--role', 'viewer'])
     const id = await asked('[ask] Begin.', { approve: 'tools' }, file('viewed'))
     const token = stdout.trim().split('\n').at(-1) ?? ''
-    const other = await openPage(browser, fleet.endpoints.http, '/approvals', { token })
+    const other = await world.open('/approvals', token)
     await other.page.locator('.approval').getByText('echo yes').first().waitFor()
     expect(await other.page.getByRole('button', { name: /Approve|Reject/ }).count()).toBe(0)
     await other.page.keyboard.press('j')

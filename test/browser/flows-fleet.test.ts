@@ -3,42 +3,37 @@ import { once } from 'node:events'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { Browser, Page } from 'playwright-core'
+import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { chromiumProgram, type Opened, openPage, startChromium, tabTo } from '../harness/chromium.ts'
+import { type BrowserWorld, startBrowserWorld } from '../harness/browser-world.ts'
+import { chromiumProgram, tabTo } from '../harness/chromium.ts'
 import { eventually } from '../harness/eventually.ts'
-import { collect, type Installation, isAlive, plainEnv, startInstallation } from '../harness/installation.ts'
+import { collect, type Installation, isAlive, plainEnv } from '../harness/installation.ts'
 
 const program = chromiumProgram()
 const bin = fileURLToPath(new URL('../../bin', import.meta.url))
 
 describe.skipIf(program === undefined)('what people do about devices, in a browser', () => {
-  let browser: Browser
+  let world: BrowserWorld
   let fleet: Installation
-  let opened: Opened
   let page: Page
   beforeAll(async () => {
-    browser = await startChromium(program ?? '')
-    fleet = await startInstallation({ devices: 2 })
-    await fleet.online('local-1')
-    const ticker = {
-      ...{ name: 'ticker', type: 'service', run_mode: 'forever' },
-      command: ['sh', '-c', 'i=0; while :; do echo tick $i; i=$((i+1)); sleep 0.1; done'],
-    }
-    const file = join(fleet.root, 'ticker.yaml')
-    writeFileSync(file, JSON.stringify(ticker))
-    expect((await fleet.cli(['local', 'apply', '--device', 'local-1', file])).code).toBe(0)
-    opened = await openPage(browser, fleet.endpoints.http, '/', { token: fleet.token })
-    page = opened.page
+    world = await startBrowserWorld(program ?? '', { devices: 2 }, async (installed) => {
+      await installed.online('local-1')
+      const ticker = {
+        ...{ name: 'ticker', type: 'service', run_mode: 'forever' },
+        command: ['sh', '-c', 'i=0; while :; do echo tick $i; i=$((i+1)); sleep 0.1; done'],
+      }
+      const file = join(installed.root, 'ticker.yaml')
+      writeFileSync(file, JSON.stringify(ticker))
+      expect((await installed.cli(['local', 'apply', '--device', 'local-1', file])).code).toBe(0)
+    })
+    ;({ fleet, page } = world)
   })
-  afterAll(async () => {
-    expect(opened?.faults).toEqual([])
-    await browser?.close()
-    await fleet?.close()
-  })
+  afterAll(() => world?.close())
 
-  const go = (path: string) => page.goto(`${fleet.endpoints.http}${path}`)
-  const press = (name: string | RegExp) => page.getByRole('button', { name, exact: typeof name === 'string' }).click()
+  const go = (path: string) => world.go(path)
+  const press = (name: string | RegExp) => world.press(name)
   const dialog = () => page.getByRole('dialog')
   const confirm = async (verb: string): Promise<void> => {
     await dialog().getByRole('button', { name: verb, exact: true }).click()

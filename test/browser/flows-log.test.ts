@@ -1,32 +1,25 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Browser, Page } from 'playwright-core'
+import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { chromiumProgram, type Opened, openPage, readLog, startChromium, tabTo } from '../harness/chromium.ts'
+import { type BrowserWorld, startBrowserWorld } from '../harness/browser-world.ts'
+import { chromiumProgram, readLog, tabTo } from '../harness/chromium.ts'
 import { eventually } from '../harness/eventually.ts'
-import { type Installation, isAlive, startInstallation } from '../harness/installation.ts'
+import { type Installation, isAlive } from '../harness/installation.ts'
 
 const program = chromiumProgram()
 
 describe.skipIf(program === undefined)('a run and its log, in a browser', () => {
-  let browser: Browser
+  let world: BrowserWorld
   let fleet: Installation
-  let opened: Opened
   let page: Page
   beforeAll(async () => {
-    browser = await startChromium(program ?? '')
-    fleet = await startInstallation()
-    await fleet.online('local')
-    opened = await openPage(browser, fleet.endpoints.http, '/', { token: fleet.token })
-    page = opened.page
+    world = await startBrowserWorld(program ?? '', {}, (installed) => installed.online('local'))
+    ;({ fleet, page } = world)
   })
-  afterAll(async () => {
-    expect(opened?.faults).toEqual([])
-    await browser?.close()
-    await fleet?.close()
-  })
+  afterAll(() => world?.close())
 
-  const go = (path: string) => page.goto(`${fleet.endpoints.http}${path}`)
+  const go = (path: string) => world.go(path)
   const file = (name: string): string => join(fleet.root, name)
   const sh = (script: string, ...args: string[]): Promise<string> =>
     fleet.submit({ payload: { command: ['sh', '-c', script, ...args] } })
@@ -87,7 +80,7 @@ describe.skipIf(program === undefined)('a run and its log, in a browser', () => 
     expect(await log().locator('.log-chosen').count()).toBe(4)
     await page.getByRole('button', { name: 'Copy 4 lines' }).waitFor()
 
-    const other = await openPage(browser, fleet.endpoints.http, `/tasks/${id}#L250`, { token: fleet.token })
+    const other = await world.open(`/tasks/${id}#L250`)
     await other.page.locator('.log-chosen').getByText('line 250', { exact: true }).waitFor()
     expect(other.faults).toEqual([])
     await other.close()

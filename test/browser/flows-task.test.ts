@@ -1,34 +1,29 @@
-import type { Browser, Page } from 'playwright-core'
+import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { chromiumProgram, type Opened, openPage, startChromium, tabTo } from '../harness/chromium.ts'
+import { type BrowserWorld, startBrowserWorld } from '../harness/browser-world.ts'
+import { chromiumProgram, tabTo } from '../harness/chromium.ts'
 import { eventually } from '../harness/eventually.ts'
-import { type Installation, startInstallation } from '../harness/installation.ts'
+import type { Installation } from '../harness/installation.ts'
 import { linesOf } from '../harness/lone-device.ts'
 
 const program = chromiumProgram()
 
 describe.skipIf(program === undefined)('tasks, in a browser', () => {
-  let browser: Browser
+  let world: BrowserWorld
   let fleet: Installation
-  let opened: Opened
   let page: Page
   beforeAll(async () => {
-    browser = await startChromium(program ?? '')
-    fleet = await startInstallation({ devices: 2 })
-    await fleet.online('local-1')
-    await fleet.online('local-2')
-    opened = await openPage(browser, fleet.endpoints.http, '/', { token: fleet.token })
-    page = opened.page
+    world = await startBrowserWorld(program ?? '', { devices: 2 }, async (installed) => {
+      await installed.online('local-1')
+      await installed.online('local-2')
+    })
+    ;({ fleet, page } = world)
   })
-  afterAll(async () => {
-    await browser?.close()
-    await fleet?.close()
-    expect(opened?.faults).toEqual([])
-  })
+  afterAll(() => world?.close())
 
-  const go = (path: string) => page.goto(`${fleet.endpoints.http}${path}`)
+  const go = (path: string) => world.go(path)
+  const press = (name: string) => world.press(name)
   const field = (name: string) => page.getByRole('textbox', { name, exact: true })
-  const press = (name: string) => page.getByRole('button', { name, exact: true }).click()
   const says = (text: string) => page.locator('main').getByText(text).first().waitFor()
   const count = async (): Promise<number> => (await fleet.answered('GET', '/tasks?limit=1000')).body.tasks.length
   const taskShown = () => page.url().split('/').at(-1)?.split('?')[0] ?? ''
@@ -204,7 +199,7 @@ describe.skipIf(program === undefined)('tasks, in a browser', () => {
   test('a viewer sees all of it, and nothing to press', async () => {
     const { stdout } = await fleet.cli(['token', 'create', '--name', 'vera', '--role', 'viewer'])
     const token = stdout.trim().split('\n').at(-1) ?? ''
-    const other = await openPage(browser, fleet.endpoints.http, '/tasks', { token })
+    const other = await world.open('/tasks', token)
     await other.page.getByRole('table').waitFor()
     expect(await other.page.getByText('New task').count()).toBe(0)
     await other.page.locator('[data-row]').first().click()
