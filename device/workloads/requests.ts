@@ -2,11 +2,11 @@ import { resolve } from 'node:path'
 import { accepted, type FieldFault, type Outcome, refused } from '../../schemas/errors.ts'
 import { nearest } from '../../schemas/faults.ts'
 import type { WorkloadQuestion, WorkloadRequestInput } from '../../schemas/workload-requests.ts'
-import type { ReloadDiff, WorkloadRun } from '../../schemas/workload-status.ts'
+import type { ReloadDiff } from '../../schemas/workload-status.ts'
 import type { ApplyPlan, FoundWorkload } from './apply-plan.ts'
 import type { LiveWorkload } from './live-workload.ts'
 import type { Shells } from './shell/sessions.ts'
-import { shownRun, statusOf } from './status.ts'
+import { statusOf } from './status.ts'
 import { cwdAndWordsOf, type Surroundings } from './surroundings.ts'
 import type { Workloads } from './workloads.ts'
 
@@ -95,7 +95,7 @@ export const createRequests = ({ workloads, read, refuses, lacks, surroundings, 
     list: async (): Promise<Outcome<unknown>> => accepted({ workloads: workloads.statuses() }),
     get: ({ workload, history = 10 }: { workload: string; history?: number }): Promise<Outcome<unknown>> =>
       withWorkload(workload, async (one) => {
-        const runs: WorkloadRun[] = workloads.rows.history(workload, history).map(shownRun)
+        const runs = workloads.history(workload, history)
         return accepted({ ...statusOf(one), spec: one.spec, file: one.row.file, runs })
       }),
     start: ({ workload }: WorkloadRequestInput<'start'>) =>
@@ -140,7 +140,7 @@ export const createRequests = ({ workloads, read, refuses, lacks, surroundings, 
       }),
     history: ({ workload, limit }: WorkloadRequestInput<'history'>) =>
       withWorkload(workload, async () =>
-        accepted({ workload, runs: fittingIn(mostHistoryBytes, workloads.rows.history(workload, limit).map(shownRun)) }),
+        accepted({ workload, runs: fittingIn(mostHistoryBytes, workloads.history(workload, limit)) }),
       ),
     shell: (question: WorkloadQuestion<'shell'>): Promise<Outcome<unknown>> => shells.ask(question),
     env: ({ workload }: { workload: string }) =>

@@ -7,7 +7,7 @@ import type { Log } from '../../base/log.ts'
 import { noPlugins, type Plugins } from '../../base/plugins/plugins.ts'
 import type { ApprovalChange } from '../../schemas/agent-events.ts'
 import type { ProcessPayload } from '../../schemas/process.ts'
-import type { WorkloadStatus } from '../../schemas/workload-status.ts'
+import type { WorkloadRun, WorkloadStatus } from '../../schemas/workload-status.ts'
 import type { Chunk } from '../logs/encoder.ts'
 import type { Segments } from '../logs/segments.ts'
 import type { ApprovalAnswer, Runner } from '../runner.ts'
@@ -22,7 +22,7 @@ import { retryInMs } from './retry.ts'
 import { createRunning } from './running.ts'
 import { createScheduling } from './scheduling.ts'
 import { onceOf, type Place, prepareFolder, withinOf } from './start-order.ts'
-import { statusOf } from './status.ts'
+import { shownRun, statusOf } from './status.ts'
 import type { Surroundings } from './surroundings.ts'
 import { createTending } from './tending.ts'
 import { typedWork } from './typed-work.ts'
@@ -274,6 +274,11 @@ export const createWorkloads = (deps: WorkloadsDeps) => {
     /** Somebody has answered what an agent waits for. */
     answer: ({ run, ...answer }: ApprovalAnswer & { run: string }): void => {
       for (const one of live.values()) if (one.run?.row.run_id === run) one.run.handle?.answer?.(answer)
+    },
+    /** The latest runs of a workload, newest first: also what has been decided and is about to be written, so that it agrees with the state. */
+    history: (name: string, limit: number): WorkloadRun[] => {
+      commits.flush()
+      return rows.history(name, limit).map(shownRun)
     },
     /** By name. */
     statuses: (): WorkloadStatus[] =>

@@ -67,6 +67,14 @@ describe('while the end of a run is being written', () => {
   })
 })
 
+test('its runs agree with its state, also before the end of one is written', async () => {
+  await world.apply({ name: 'one', run_mode: 'n_times', max_runs: 1 })
+  world.last().start()
+  await world.pass()
+  world.last().end(failed)
+  expect(await world.show('one')).toMatchObject({ state: 'failed', runs: [{ state: 'failed', exit_code: 3 }] })
+})
+
 test('a stop holds though the journal does not take the start that it ends', async () => {
   await running()
   world.last().end()
