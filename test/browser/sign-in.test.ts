@@ -40,6 +40,23 @@ describe.skipIf(program === undefined)('signing in, in a browser', () => {
     await close()
   })
 
+  test('a link of skein open signs in whoever follows it first, and leaves no trace in the address', async () => {
+    const { stdout } = await fleet.cli(['open', '--json'])
+    const { url } = JSON.parse(stdout) as { url: string }
+    const path = url.slice(fleet.endpoints.http.length)
+    const first = await openPage(browser, fleet.endpoints.http, path)
+    await first.page.getByRole('heading', { name: 'Overview' }).waitFor()
+    expect(first.page.url()).toBe(`${fleet.endpoints.http}/`)
+    await first.page.reload()
+    await first.page.getByRole('heading', { name: 'Overview' }).waitFor()
+    const second = await openPage(browser, fleet.endpoints.http, path)
+    await second.page.getByText('This link has been used').waitFor()
+    expect(second.page.url()).toBe(`${fleet.endpoints.http}/login`)
+    expect([...first.faults, ...second.faults]).toEqual([])
+    await first.close()
+    await second.close()
+  })
+
   test('no page weighs more than 60 kB, with all that it loads', async () => {
     const { page, close } = await openPage(browser, fleet.endpoints.http, '/', { token: fleet.token })
     const { task_id: task } = (await fleet.api('POST', '/tasks', { payload: { command: 'true' } })).body

@@ -4,6 +4,9 @@ import type { LogRecord } from '../../schemas/log.ts'
 import { type Looking, lookAt, type SignedIn, signIn } from '../harness/dashboard-client.ts'
 import { eventually } from '../harness/eventually.ts'
 import { type Installation, startInstallation } from '../harness/installation.ts'
+import { writeDevices } from '../harness/many-devices.ts'
+
+const manyDevices = 4000
 
 const linesOf = (records: readonly LogRecord[]): string[] =>
   records.flatMap(([, , stream, text]) => (stream === 'o' && typeof text === 'string' ? [text] : []))
@@ -135,10 +138,48 @@ for (const apart of [false, true]) {
   })
 }
 
+describe('two dashboards', () => {
+  let fleet: Installation
+  beforeAll(async () => {
+    fleet = await startInstallation({ apart: true })
+  })
+  afterAll(() => fleet?.close())
+
+  test('show the same, and what is done at one is seen at the other; neither misses the other', async () => {
+    const { body } = await fleet.api('POST', '/tokens', { name: 'second-dashboard', role: 'viewer' })
+    const first = await signIn(fleet.endpoints.http, fleet.token)
+    const second = await signIn(await fleet.startDashboard(body.token), fleet.token)
+    expect([first.status, second.status]).toEqual([201, 201])
+    // Each has sessions of its own.
+    expect((await fetch(`${second.http}/dashboard/session`, { headers: { cookie: first.cookie } })).status).toBe(401)
+    const views = [{ view: 'fleet' }, { view: 'overview' }] as const
+    const [one, other] = [await lookAt(first, ...views), await lookAt(second, ...views)]
+    const run = async (who: SignedIn): Promise<string> => {
+      const answer = await who.ask('POST', '/api/v1/tasks', { body: { payload: { command: 'true' } } })
+      expect(answer.status).toBe(201)
+      return ((await answer.json()) as { task_id: string }).task_id
+    }
+    const recent = (looking: Looking) => (looking.now(2) as Overview).recent.map(({ task_id, state }) => `${task_id} ${state}`)
+    const ids = [await run(first), await run(second)]
+    for (const looking of [one, other])
+      await eventually('both tasks at both', () => ids.every((id) => recent(looking).includes(`${id} succeeded`)))
+    const shownOf = (looking: Looking) =>
+      [...rowsOf(looking, 1).values()].map(({ device, state, version }) => [device, state, version])
+    expect(shownOf(one)).toHaveLength(1)
+    expect(shownOf(other)).toEqual(shownOf(one))
+    expect(fleet.kill('dashboard')).toBeGreaterThan(0)
+    await eventually('the end of the first', () => one.closed() !== undefined)
+    const third = await run(second)
+    await eventually('a task at the one that is left', () => recent(other).includes(`${third} succeeded`))
+    expect(other.closed()).toBeUndefined()
+    other.close()
+  })
+})
+
 describe('a browser that does not read', () => {
   let fleet: Installation
   beforeAll(async () => {
-    fleet = await startInstallation()
+    fleet = await startInstallation({ prepare: (data) => writeDevices(data, manyDevices, Date.now()) })
   })
   afterAll(() => fleet?.close())
 
@@ -165,6 +206,34 @@ describe('a browser that does not read', () => {
     expect(linesOf(looking.records(1))).toEqual(counted(lines))
     looking.close()
     other.close()
+  })
+
+  test('is shown all of it anew when it has caught up, as it is then: what it missed is kept nowhere', async () => {
+    const who = await signIn(fleet.endpoints.http, fleet.token)
+    const looking = await lookAt(who, { view: 'fleet' })
+    const isIn = (label: string) => () =>
+      [...rowsOf(looking, 1).values()].find(({ device }) => device === 'local')?.labels['at'] === label
+    const move = (label: string) => fleet.api('POST', '/devices/local/labels', { set: { at: label } })
+    await move('home')
+    await eventually('its label', isIn('home'))
+    looking.socket.pause()
+    const before = looking.messages.length
+    const asked = 200
+    for (let i = 0; i < asked; i++) looking.look(1, { view: 'fleet' })
+    // Another one is shown what comes after these: the server has dealt with them.
+    await eventually('the server is through with it', async () => {
+      const other = await lookAt(who, { view: 'fleet' })
+      await other.next('show')
+      other.close()
+      return true
+    })
+    await move('away')
+    looking.socket.resume()
+    await eventually('the label that it has now', isIn('away'))
+    const shown = looking.messages.slice(before).filter(({ kind }) => kind === 'show').length
+    expect(shown).toBeLessThan(asked / 2)
+    expect(rowsOf(looking, 1).size).toBe(manyDevices + 1)
+    looking.close()
   })
 
   test('what it says must make sense: anything else is answered, and harms nobody', async () => {

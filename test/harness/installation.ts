@@ -1,10 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { connectAsync, type MqttClient } from 'mqtt'
+import { PartMessage } from '../../base/parent.ts'
 import { pathsIn } from '../../base/paths.ts'
 import { openCommandKeys } from '../../controller/identity/command-keys.ts'
 import { openTokenKeys } from '../../controller/identity/token-keys.ts'
@@ -165,16 +167,21 @@ export const startInstallation = async (options: InstallationOptions = {}) => {
   const cli = (args: readonly string[], how: CliOptions = {}): Promise<CliResult> =>
     collect(process.execPath, [skein, ...args], { ...plainEnv(), SKEIN_DATA: data, ...how.env }, how)
 
-  const spawnDevice = (env: Readonly<Record<string, string>>): ChildProcess => {
+  const spawnPart = (
+    program: 'device' | 'dashboard',
+    env: Readonly<Record<string, string>>,
+    channel: 'ipc' | 'ignore' = 'ignore',
+  ): ChildProcess => {
     const fd = openSync(logFile, 'a')
-    const child = spawn(process.execPath, [join(dist, 'device.js')], {
+    const child = spawn(process.execPath, [join(dist, `${program}.js`)], {
       env: { ...plainEnv(), ...env },
-      stdio: ['ignore', fd, fd],
+      stdio: ['ignore', fd, fd, channel],
     })
     closeSync(fd)
     extras.push(child)
     return child
   }
+  const spawnDevice = (env: Readonly<Record<string, string>>): ChildProcess => spawnPart('device', env)
 
   const close = async (): Promise<void> => {
     const faults: string[] = []
@@ -289,6 +296,19 @@ export const startInstallation = async (options: InstallationOptions = {}) => {
           return exitOf(child)
         },
       }
+    },
+
+    /** One more dashboard, with a data folder of its own, as on another machine. Gives the address that it answers at. */
+    startDashboard: async (token: string): Promise<string> => {
+      const folder = join(data, 'elsewhere', 'dashboard')
+      mkdirSync(folder, { recursive: true })
+      const tokenFile = join(folder, 'token')
+      await writeFile(tokenFile, token, { mode: 0o600 })
+      const { mqtt: url, api: apiUrl } = endpoints()
+      const where = { SKEIN_URL: url, SKEIN_API_URL: apiUrl, SKEIN_HTTP_PORT: '0', SKEIN_HTTPS_PORT: '0' }
+      const child = spawnPart('dashboard', { SKEIN_DATA: folder, SKEIN_TOKEN_FILE: tokenFile, ...where }, 'ipc')
+      const [ready] = await once(child, 'message', { signal: AbortSignal.timeout(20_000) })
+      return PartMessage.parse(ready).http ?? ''
     },
 
     submit: async (task: Readonly<Record<string, unknown>>): Promise<string> => {

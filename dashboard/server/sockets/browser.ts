@@ -18,6 +18,8 @@ const emptyBytes = 64 * 1024
 /** Logs wait earlier, so that what is small gets through beside them. */
 const feedBytes = 512 * 1024
 const stuckMs = 60_000
+/** Somebody who asks and asks and never reads. */
+const mostBytes = 32 * 1024 * 1024
 
 /** One browser: what it looks at, and how much it still has to take in. */
 export const createBrowser = (socket: WebSocket, clock: Clock) => {
@@ -26,6 +28,7 @@ export const createBrowser = (socket: WebSocket, clock: Clock) => {
   let behindSince = 0
 
   const send = (text: string): void => {
+    if (socket.bufferedAmount > mostBytes) return socket.terminate()
     if (socket.readyState === socket.OPEN) socket.send(text)
   }
 

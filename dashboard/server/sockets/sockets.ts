@@ -52,7 +52,9 @@ export const createSockets = (deps: SocketsDeps) => {
     for (const { browser } of browsers.values()) for (const look of browser.looks.values()) use(browser, look)
   }
 
+  /** Shows all of it; to one that is behind when it has caught up. */
   const show = (browser: Browser, look: Look): void => {
+    if (!browser.keepsUp()) return
     const data = views.shown(look.at)
     if (data !== undefined) browser.say({ kind: 'show', id: look.id, at: clock.now(), data })
   }
