@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Page } from 'playwright-core'
@@ -141,6 +141,12 @@ describe.skipIf(program === undefined)('what people do about devices, in a brows
     await eventually('another process', async () => ![second, null].includes(await pid()))
     expect(isAlive(second)).toBe(false)
     await page.getByRole('log').getByText('tick 0', { exact: true }).last().waitFor()
+    const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('link', { name: 'Download' }).click()])
+    expect(download.suggestedFilename()).toBe('local-1-ticker.log')
+    const ticks = [...readFileSync(await download.path(), 'utf8').matchAll(/^tick (\d+)$/gm)].map(([, n]) => Number(n))
+    // Each of the three runs counts from 0, and no tick is missing.
+    expect(ticks.filter((n) => n === 0)).toHaveLength(3)
+    expect(ticks.every((n, i) => n === 0 || n === (ticks[i - 1] ?? -1) + 1)).toBe(true)
     await page.getByRole('link', { name: 'Runs', exact: true }).click()
     await eventually('three runs', async () => (await page.getByRole('row').count()) === 4)
     await page.goBack()

@@ -2,26 +2,8 @@ import { describe, expect, test } from 'vitest'
 import { chooseDevices, countStates, inOrder, sortDevices } from '../../dashboard/web/pages/fleet/choose.ts'
 import { sightOf } from '../../dashboard/web/parts/sight.ts'
 import type { FleetRow } from '../../schemas/dashboard.ts'
+import { fleetRow as row } from './fleet-row.ts'
 
-const row = (n: number, over: Partial<FleetRow> = {}): FleetRow => ({
-  n,
-  device: `pi-${n}`,
-  state: 'online',
-  reason: null,
-  labels: {},
-  capacity: 4,
-  running: 0,
-  drained: false,
-  version: '1',
-  joined_at: 0,
-  last_seen_at: n,
-  cpu: null,
-  memory: null,
-  disk: null,
-  temperature: null,
-  workloads: { total: 0, running: 0, failed: 0 },
-  ...over,
-})
 const names = (rows: readonly FleetRow[]): string[] => rows.map(({ device }) => device)
 
 describe('chooseDevices()', () => {

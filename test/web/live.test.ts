@@ -4,26 +4,10 @@ import { createLooks, type News, type Shown } from '../../dashboard/web/live/loo
 import { mergeFleet } from '../../dashboard/web/live/merge.ts'
 import type { BrowserMessage, FleetRow } from '../../schemas/dashboard.ts'
 import type { LogRecord } from '../../schemas/log.ts'
+import { fleetRow } from './fleet-row.ts'
 
-const row = (n: number, over: Partial<FleetRow> = {}): FleetRow => ({
-  n,
-  device: `pi-${n}`,
-  state: 'online',
-  reason: null,
-  labels: {},
-  capacity: 4,
-  running: 0,
-  drained: false,
-  version: '1',
-  joined_at: 0,
-  last_seen_at: 0,
-  cpu: 1,
-  memory: 2,
-  disk: 3,
-  temperature: null,
-  workloads: { total: 0, running: 0, failed: 0 },
-  ...over,
-})
+const row = (n: number, over: Partial<FleetRow> = {}): FleetRow =>
+  fleetRow(n, { last_seen_at: 0, cpu: 1, memory: 2, disk: 3, ...over })
 
 describe('waitBefore()', () => {
   test('grows from half a second to ten, and is spread over all of it', () => {
