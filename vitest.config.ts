@@ -28,8 +28,8 @@ export default defineConfig({
           name: 'fleet',
           include: ['test/{fleet,browser}/**/*.test.ts'],
           globalSetup: ['test/build-once.ts'],
-          // Real processes: more at a time than there are cores only makes each of them late.
-          maxWorkers: 2,
+          // Real processes on two cores, which mostly wait: more at a time would only make each of them late.
+          maxWorkers: 3,
           testTimeout: 60_000,
           hookTimeout: 60_000,
           sequence: { groupOrder: 1 },

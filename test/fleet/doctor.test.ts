@@ -2,7 +2,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connectAsync, type MqttClient } from 'mqtt'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { pathsIn } from '../../base/paths.ts'
 import { runCli } from '../../controller/cli/cli.ts'
 import type { Check } from '../../controller/cli/doctor/check.ts'
@@ -155,7 +155,7 @@ describe.skipIf(program === undefined)('skein doctor tries a broker', () => {
   let folder: string
   let env: Record<string, string>
   const opened: { close(): Promise<void> }[] = []
-  beforeEach(async () => {
+  beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'skein-doctor-'))
     env = { SKEIN_DATA: folder, XDG_CONFIG_HOME: folder }
     const paths = pathsIn(folder)
@@ -168,7 +168,7 @@ describe.skipIf(program === undefined)('skein doctor tries a broker', () => {
       now: Date.now(),
     })
   })
-  afterEach(async () => {
+  afterAll(async () => {
     for (const one of opened.splice(0).reverse()) await one.close()
     rmSync(folder, { recursive: true, force: true })
   })
@@ -180,7 +180,8 @@ describe.skipIf(program === undefined)('skein doctor tries a broker', () => {
   const tried = async (more: readonly string[], access?: string): Promise<Findings> =>
     doctor(['--url', await broker(more, access)], env)
 
-  test('one that is open to all, without a controller', async () => {
+  // They mostly wait, each for a broker of its own.
+  test.concurrent('one that is open to all, without a controller', async () => {
     const found = await tried([])
     for (const id of ['delivery', 'order', 'size', 'retain', 'will', 'takeover']) expect(found.of(id)).toMatch(/^ok/)
     expect(found.of('password')).toMatch(/^warn: .*any password/)
@@ -190,25 +191,25 @@ describe.skipIf(program === undefined)('skein doctor tries a broker', () => {
     expect([found.code, found.reachable]).toEqual([4, false])
   })
 
-  test('one that keeps no retained messages', async () => {
+  test.concurrent('one that keeps no retained messages', async () => {
     const found = await tried(['retain_available false'])
     expect(found.of('retain')).toMatch(/^warn: .*retained/)
     expect(found.of('delivery')).toMatch(/^ok/)
   })
 
-  test('one that takes small messages only', async () => {
+  test.concurrent('one that takes small messages only', async () => {
     const found = await tried(['message_size_limit 20000'])
     expect(found.of('size')).toBe('fail: messages of up to 16 KiB get through, larger ones do not; Skein sends up to 128 KiB')
     expect(found.of('will')).toMatch(/^ok/)
   })
 
-  test('one with an access list that is too tight', async () => {
+  test.concurrent('one with an access list that is too tight', async () => {
     const found = await tried([], 'topic read skein/v1/default/#\n')
     expect(found.of('delivery')).toMatch(/^fail: a message to .* does not arrive/)
     expect(found.of('size')).toBe('not looked at')
   })
 
-  test('one that takes a single connection', async () => {
+  test.concurrent('one that takes a single connection', async () => {
     const url = await broker(['max_connections 1'])
     // The connection by which the harness saw it listen may still be counted.
     const found = await eventually('a first connection', async () => {
@@ -218,13 +219,13 @@ describe.skipIf(program === undefined)('skein doctor tries a broker', () => {
     expect(found.of('delivery')).toMatch(/^fail: a connection for it is not taken/)
   })
 
-  test('one whose queue is shorter than a burst', async () => {
+  test.concurrent('one whose queue is shorter than a burst', async () => {
     const found = await tried(['max_queued_messages 1', 'max_inflight_messages 1'])
     expect(found.of('order')).toMatch(/^warn: of 300 messages sent at once \d+ came/)
     expect(found.of('size')).toMatch(/^ok/)
   })
 
-  test('two controllers of one fleet, and a clock that is an hour off', async () => {
+  test.concurrent('two controllers of one fleet, and a clock that is an hour off', async () => {
     const url = await broker([])
     for (const epoch of [7, 8]) opened.push(closing(await answering(url, epoch)))
     const found = await doctor(['--url', url], env)

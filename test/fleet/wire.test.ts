@@ -43,7 +43,8 @@ describe('a hub whose devices are behind a bad network', () => {
     return proxy
   }
 
-  test('cut off for longer than its lease and back: the late result is kept beside the loss, and a run with on_lost: stop has stopped before its retry', async () => {
+  // They mostly wait: at the same time it takes half as long.
+  test.concurrent('cut off for longer than its lease and back: the late result is kept beside the loss, and a run with on_lost: stop has stopped before its retry', async () => {
     const witness = join(installation.root, 'cut')
     const go = join(installation.root, 'cut-go')
     const [kept, stopped] = await Promise.all([
@@ -109,7 +110,7 @@ describe('a hub whose devices are behind a bad network', () => {
     ])
   }, 240_000)
 
-  test('messages dropped, doubled, delayed and replayed without a disconnect: every task runs once, and its log is whole', async () => {
+  test.concurrent('messages dropped, doubled, delayed and replayed without a disconnect: every task runs once, and its log is whole', async () => {
     const witness = join(installation.root, 'faulty')
     const proxy = await deviceBehindProxy('faulty', { SKEIN_CAPACITY: '10' }, seedOf('faulty wire'))
     proxy.setFaults({ drop: 0.12, double: 0.15, delay: 0.25, delayMs: 800, replay: 0.15 })
