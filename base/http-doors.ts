@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerOptions } from 'node:http'
-import { createServer as createSecureServer } from 'node:https'
+import { createServer as createSecureServer, Server as SecureServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type Address, addressOf } from './addresses.ts'
@@ -43,8 +43,21 @@ export const openHttpDoors = async (
   const lifetime = startLifetime()
   const open = async (server: Server, scheme: string, at: { bind: string; port: number }): Promise<Address> => {
     await listening(server, at.bind, at.port)
-    lifetime.own({ close: () => closeServer(server) })
-    if (deps.upgrade) server.on('upgrade', deps.upgrade)
+    const upgraded = new Set<Duplex>()
+    lifetime.own({ close: () => closeServer(server, upgraded) })
+    const { upgrade } = deps
+    if (upgrade)
+      server.on('upgrade', (request, socket, head) => {
+        if (request.headers.upgrade?.toLowerCase() !== 'websocket') return serveAsIs(server, request, socket, head)
+        upgraded.add(socket)
+        socket.once('close', () => upgraded.delete(socket))
+        try {
+          upgrade(request, socket, head)
+        } catch (error) {
+          deps.log.error({ err: error }, 'a connection could not go on as a websocket')
+          socket.destroy()
+        }
+      })
     server.on('error', (error) => deps.log.error({ err: error, scheme }, 'HTTP listener failed'))
     return addressOf(scheme, at.bind, (server.address() as AddressInfo).port) // it listens on TCP, so this is not the name of a pipe
   }
@@ -75,9 +88,27 @@ const listening = (server: Server, host: string, port: number): Promise<void> =>
     })
   })
 
-/** Answers what is under way, for two seconds at most. */
-const closeServer = (server: Server): Promise<void> =>
+/**
+ * A client that offers another protocol, as `h2c`, may be served without it [RFC 9110, 7.8]; but Node hands over each connection with such an
+ * offer. So it is given back, with the same request without the offer.
+ */
+const serveAsIs = (
+  server: Server,
+  { method, url, httpVersion, rawHeaders }: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+): void => {
+  const lines = [`${method} ${url} HTTP/${httpVersion}`]
+  for (let i = 0; i < rawHeaders.length; i += 2)
+    if (rawHeaders[i]?.toLowerCase() !== 'upgrade') lines.push(`${rawHeaders[i]}: ${rawHeaders[i + 1]}`)
+  socket.unshift(Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), head]))
+  server.emit(server instanceof SecureServer ? 'secureConnection' : 'connection', socket)
+}
+
+/** Answers what is under way, for two seconds at most. A websocket is never through, and the server does not know it any more. */
+const closeServer = (server: Server, upgraded: ReadonlySet<Duplex>): Promise<void> =>
   new Promise((resolve) => {
+    for (const socket of upgraded) socket.destroy()
     const timer = setTimeout(() => server.closeAllConnections(), 2000)
     server.close(() => {
       clearTimeout(timer)

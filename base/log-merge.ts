@@ -3,6 +3,8 @@ import { firstSeqOf, type LogRecord } from '../schemas/log.ts'
 export interface LogMerge {
   /** Takes records from wherever they come; gives those whose turn it is, each exactly once and in order. */
   offer(records: readonly LogRecord[]): LogRecord[]
+  /** Takes a page, which is certain: what is missing between its records will not come. Numbers of some logs have gaps by nature. */
+  page(records: readonly LogRecord[]): LogRecord[]
   /** The last sequence number that was given out: ask for what is after it. */
   last(): number
   /** Nothing up to here will come any more. Gives what waited behind it. */
@@ -44,16 +46,19 @@ export const createLogMerge = (after = 0): LogMerge => {
     return given
   }
 
+  const skipTo = (seq: number): LogRecord[] => {
+    if (seq <= last) return []
+    last = seq
+    const held = [...waiting.values()].sort((a, b) => a[0] - b[0])
+    waiting.clear()
+    return offer(held)
+  }
+
   return {
     offer,
+    page: (records) => records.flatMap((record) => [...skipTo(firstSeqOf(record) - 1), ...offer([record])]),
     last: () => last,
     hasGap: () => waiting.size > 0,
-    skipTo: (seq) => {
-      if (seq <= last) return []
-      last = seq
-      const held = [...waiting.values()].sort((a, b) => a[0] - b[0])
-      waiting.clear()
-      return offer(held)
-    },
+    skipTo,
   }
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { AgentResult } from './agent.ts'
-import { Instant } from './ids.ts'
+import { ApprovalId, Instant } from './ids.ts'
 
 /** A request for permission as it stands: the same in events, in what a device reports, and where it is kept. */
 export const approvalStates = ['pending', 'approved', 'rejected', 'expired', 'withdrawn'] as const
@@ -8,7 +8,7 @@ export type ApprovalState = (typeof approvalStates)[number]
 
 /** device/<d>/run carries it within a change of a run: what an agent wants to do, and what was said to that. */
 export const ApprovalChange = z.looseObject({
-  approval: z.string(),
+  approval: ApprovalId,
   state: z.enum(approvalStates),
   tool: z.string(),
   title: z.string(),

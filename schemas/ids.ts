@@ -12,6 +12,9 @@ export const RunId = id('a run id')
 /** A token's subject: who asks. It is a topic level, so the broker's permissions prove the sender. */
 export const Subject = id('a subject')
 
+/** The id of what an agent asks for: the end of that of its run, and a number. It becomes a part of paths. */
+export const ApprovalId = z.string().regex(/^[a-z0-9-]{1,63}$/, 'an approval id is 1 to 63 of a-z, 0-9 and -')
+
 /** The id of a task's n-th run. */
 export const runIdOf = (taskId: string, attempt: number): string => `${taskId}-${attempt}`
 

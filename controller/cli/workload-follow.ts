@@ -95,14 +95,14 @@ export const followWorkload = async (deps: Deps): Promise<never> => {
     }
     if (!merge) {
       merge = createLogMerge(records.length > 0 ? firstOf(records) - 1 : next)
-      write(merge.offer(records))
+      write(merge.page(records))
       write(merge.offer(early.splice(0)))
     } else {
       if (first - 1 > merge.last()) {
         io.err(`skein: ${first - 1 - merge.last()} records are missing here: the device does not keep them any more\n`)
         write(merge.skipTo(first - 1))
       }
-      write(merge.offer(records))
+      write(merge.page(records))
     }
     write(merge.skipTo(next))
     // A full page has more behind it.

@@ -3,13 +3,14 @@ import type { Bus } from '../../base/bus.ts'
 import type { Clock } from '../../base/clock.ts'
 import type { Upgrade } from '../../base/http-doors.ts'
 import type { Log } from '../../base/log.ts'
-import { wireError } from '../../schemas/errors.ts'
-import { createControllerApi } from './controller-api.ts'
+import { refused, wireError } from '../../schemas/errors.ts'
+import { type ControllerApi, createControllerApi } from './controller-api.ts'
 import { downloadRouter } from './downloads.ts'
 import { createLiveTopics } from './feeds/live-topics.ts'
 import { createGuard } from './guard.ts'
 import { secured } from './headers.ts'
 import { servePages } from './pages.ts'
+import type { AskedDeps } from './picture/asked.ts'
 import { createPicture } from './picture/picture.ts'
 import { openSessions, type Session } from './sessions.ts'
 import { sendError, sessionIn, signInRouter } from './sign-in.ts'
@@ -51,9 +52,11 @@ export const startDashboard = (options: DashboardOptions): Dashboard => {
   const api = createControllerApi(options.api, options.ca)
   const sessions = openSessions({ key: files.sessionKey, ended: files.endedSessions }, clock)
   const tickets = createTickets<Session>(clock, ticketHoldsMs)
-  const picture = createPicture({ fleet, bus, clock, log, ask: (name, input) => api.ask(options.token(), name, input) })
+  // A device that does not answer holds its question up for seconds: that must not hold up who signs in, or what all see.
+  const logApi = createControllerApi(options.api, options.ca)
+  const picture = createPicture({ fleet, bus, clock, log, ask: askingAs(options.token, api) })
   const sockets = createSockets({
-    ...{ fleet, version, guard, tickets, sessions, picture, api, clock, log },
+    ...{ fleet, version, guard, tickets, sessions, picture, api, logApi, clock, log },
     topics: createLiveTopics(bus, log),
   })
 
@@ -82,7 +85,7 @@ export const startDashboard = (options: DashboardOptions): Dashboard => {
   front.use(
     '/dashboard',
     signInRouter({ ...{ fleet, version, sessions, tickets, api, clock }, brokerUrl: options.brokerUrl, ended: sockets.ended }),
-    downloadRouter(api),
+    downloadRouter(logApi, clock),
   )
   front.use(servePages(files.pages))
 
@@ -93,9 +96,21 @@ export const startDashboard = (options: DashboardOptions): Dashboard => {
       sockets.close()
       picture.close()
       api.close()
+      logApi.close()
     },
   }
 }
+
+/** Asks with a token that is read each time, because it may be another. A file that cannot be read is a refusal like any other. */
+const askingAs =
+  (token: () => string, api: ControllerApi): AskedDeps['ask'] =>
+  async (name, input) => {
+    try {
+      return await api.ask(token(), name, input)
+    } catch (error) {
+      return refused('unavailable', `The dashboard has no token: ${error instanceof Error ? error.message : String(error)}`)
+    }
+  }
 
 /** Browsers say where a request comes from. Somebody who typed the address says `none`, and older ones say nothing. */
 const isForeign = (site: unknown): boolean => site === 'cross-site' || site === 'same-site'

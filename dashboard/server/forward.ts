@@ -1,5 +1,6 @@
 import { type IncomingMessage, request, type ServerResponse } from 'node:http'
 import { request as requestSecured } from 'node:https'
+import { pipeline } from 'node:stream'
 import { identityBeside } from '../../base/pinned-certificate.ts'
 import { wireError } from '../../schemas/errors.ts'
 
@@ -26,7 +27,8 @@ export const forwardTo =
     forward.setTimeout(60_000, () => forward.destroy(new Error('no answer within 60 s')))
     forward.on('response', (answer) => {
       outgoing.writeHead(answer.statusCode ?? 502, passedOn(answer.headers))
-      answer.pipe(outgoing)
+      // One that breaks off in the middle breaks off here too: who asked must not wait for the rest.
+      pipeline(answer, outgoing, () => undefined)
     })
     forward.on('error', (error) => {
       if (outgoing.headersSent) return void outgoing.destroy()

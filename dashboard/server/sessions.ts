@@ -1,5 +1,5 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { EncryptJWT, errors, jwtDecrypt } from 'jose'
 import { z } from 'zod'
@@ -35,9 +35,18 @@ const Ended = z.record(z.string(), z.number())
  */
 export const openSessions = (files: { key: string; ended: string }, clock: Clock) => {
   const key = keyIn(files.key)
-  const ended = new Map(Object.entries(endedIn(files.ended)))
+  const ended = new Map<string, number>()
+  let readAtMs = 0
   // Cookies do not know ports: two installations on one machine must not take each other's.
   const cookie = `skein-${createHash('sha256').update(key).digest('hex').slice(0, 8)}`
+
+  /** Others of this data folder write there too. */
+  const recall = (): void => {
+    const changedAtMs = statSync(files.ended, { throwIfNoEntry: false })?.mtimeMs ?? 0
+    if (changedAtMs === readAtMs) return
+    readAtMs = changedAtMs
+    for (const [id, expiresAt] of Object.entries(endedIn(files.ended))) ended.set(id, expiresAt)
+  }
 
   const seal = (session: Session): Promise<string> =>
     new EncryptJWT({ token: session.token, role: session.role })
@@ -55,6 +64,7 @@ export const openSessions = (files: { key: string; ended: string }, clock: Clock
         contentEncryptionAlgorithms: ['A256GCM'],
       })
       const { jti, exp, sub, role, token } = Claims.parse(payload)
+      recall()
       return ended.has(jti) ? undefined : { id: jti, token, subject: sub, role, expiresAt: exp * 1000 }
     } catch (error) {
       if (error instanceof errors.JOSEError || error instanceof z.ZodError) return undefined // expired, changed, or of another key
@@ -77,8 +87,12 @@ export const openSessions = (files: { key: string; ended: string }, clock: Clock
       const sealed = valueIn(cookies, cookie)
       return sealed === undefined ? undefined : open(sealed)
     },
-    holds: (session: Session): boolean => session.expiresAt > clock.now() && !ended.has(session.id),
+    holds: (session: Session): boolean => {
+      recall()
+      return session.expiresAt > clock.now() && !ended.has(session.id)
+    },
     end: (session: Session): void => {
+      recall()
       ended.set(session.id, session.expiresAt)
       for (const [id, expiresAt] of ended) if (expiresAt <= clock.now()) ended.delete(id)
       writeFileAtomic(files.ended, `${JSON.stringify(Object.fromEntries(ended))}\n`, 0o600)

@@ -76,21 +76,19 @@ export const signInRouter = (deps: SignInDeps): Router => {
 
   const signIn: RequestHandler = async (request, response) => {
     const address = request.socket.remoteAddress ?? ''
-    const waitSeconds = attempts.waitSeconds(address)
-    if (waitSeconds > 0) {
+    // Behind a proxy all have one address, so nobody who has a token that holds is kept out by those who have none.
+    const refuse = (error: WireError): void => {
+      const waitSeconds = attempts.waitSeconds(address)
+      if (error.code === 'unavailable') return sendError(response, error)
+      attempts.failed(address)
+      if (waitSeconds === 0) return sendError(response, error)
       response.set('retry-after', String(waitSeconds))
-      return sendError(response, wireError('too_many', `Too many tokens that do not hold: try again in ${waitSeconds} seconds`))
+      sendError(response, wireError('too_many', `Too many tokens that do not hold: try again in ${waitSeconds} seconds`))
     }
     const token = tokenFrom(request.body)
-    if (!token.ok) {
-      attempts.failed(address)
-      return sendError(response, token.error)
-    }
+    if (!token.ok) return refuse(token.error)
     const found = await personOf(deps.api, token.output)
-    if (!found.ok) {
-      if (found.error.code !== 'unavailable') attempts.failed(address)
-      return sendError(response, found.error)
-    }
+    if (!found.ok) return refuse(found.error)
     attempts.succeeded(address)
     const { session, sealed } = await sessions.begin(token.output, found.output)
     const isSecured = 'encrypted' in request.socket || request.get('x-forwarded-proto') === 'https'

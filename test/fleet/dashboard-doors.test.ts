@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import { request } from 'node:http'
+import { connect } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { lookAt, openSocket, signIn } from '../harness/dashboard-client.ts'
 import { eventually } from '../harness/eventually.ts'
@@ -215,6 +217,29 @@ describe('who may ask', () => {
     expect(await openSocket(http, used, http)).toBe(401)
   })
 
+  test('whatever is asked for as a websocket, the hub lives, and a connection that is refused is over', async () => {
+    const { hostname, port } = new URL(http)
+    const targets = ['//', 'http://', '/%', '/dashboard/socket?%', 'http:///', '*', '/dashboard/socket?ticket=a&ticket=b']
+    for (const target of targets) {
+      const socket = connect({ host: hostname, port: Number(port), allowHalfOpen: true })
+      socket.on('error', () => undefined)
+      const closed = new Promise((resolve) => socket.once('close', resolve))
+      socket.resume()
+      // This side is never closed by itself.
+      socket.write(
+        `GET ${target} HTTP/1.1\r\nHost: localhost\r\nOrigin: http://localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`,
+      )
+      await once(socket, 'end')
+      await eventually(`the end of the connection that asked for ${target}`, () => {
+        socket.write('x')
+        return socket.destroyed
+      })
+      await closed
+    }
+    expect((await fetch(`${http}/healthz`)).status).toBe(200)
+    expect(fleet.log()).not.toContain('started again')
+  })
+
   test('whoever guesses tokens has to wait; who is signed in goes on', async () => {
     const who = await signIn(http, fleet.token)
     let refused: Awaited<ReturnType<typeof signIn>> | undefined
@@ -222,5 +247,14 @@ describe('who may ask', () => {
     expect(refused).toMatchObject({ status: 429, body: { error: { code: 'too_many' } } })
     expect((await who.ask('GET', '/api/v1/devices')).status).toBe(200)
     expect((await fleet.api('GET', '/devices')).status).toBe(200)
+    expect((await signIn(http, fleet.token)).status, 'a token that holds is never kept out').toBe(201)
+  })
+
+  test('the installation ends in good order while pages are open', async () => {
+    const looking = await lookAt(await signIn(http, fleet.token), { view: 'overview' })
+    await looking.next('show')
+    expect(await fleet.endUp('SIGTERM')).toBe(0)
+    expect(looking.closed()).toBeDefined()
+    expect(fleet.log()).not.toMatch(/SIGKILL|did not end/)
   })
 })

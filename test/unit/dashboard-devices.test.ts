@@ -116,6 +116,30 @@ describe('createDevices()', () => {
     expect(devices.take(now, 94_000).fleet?.rows).toMatchObject([{ state: 'online' }])
   })
 
+  test('what the broker had kept is no sign of life, and an answer is no newer than its question', () => {
+    const devices = world('a', 'b')
+    devices.age(200_000)
+    devices.state('a', { state: 'online', session: 1, at: '2026-05-01T12:00:00Z' }, 200_000, true)
+    devices.state('b', { state: 'online', session: 1, at: '2026-05-01T12:00:00Z' }, 200_000)
+    expect(devices.rows(now, 200_000).map(({ state }) => state)).toEqual(['stale', 'online'])
+    const old = [device('a', { state: 'offline' }), device('b', { state: 'offline' })]
+    devices.list(old, now, 201_000, 199_000)
+    expect(devices.rows(now, 201_000).map(({ state }) => state)).toEqual(['offline', 'online'])
+    devices.list(old, now, 203_000, 202_000)
+    expect(devices.rows(now, 203_000).map(({ state }) => state)).toEqual(['offline', 'offline'])
+  })
+
+  test('what was heard of one before the list had it is not lost', () => {
+    const devices = createDevices()
+    devices.info('a', { labels: {}, capacity: 4, version: '1', capabilities: ['limit.memory'] })
+    devices.reported('a', reported(1, workload('w', 'running')))
+    devices.list([device('a', { running: 3 })], now, 1000)
+    const shown = devices.device('a', now, 1000)
+    expect(shown).toMatchObject({ capabilities: ['limit.memory'], row: { running: 3, workloads: { running: 1 } } })
+    devices.heartbeat('a', beat(), 2000)
+    expect(devices.device('a', now, 2000).row).toMatchObject({ running: 2 })
+  })
+
   test('how old the last word is comes from the list, whatever the clocks say', () => {
     const devices = createDevices()
     devices.list(

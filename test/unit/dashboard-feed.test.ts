@@ -6,6 +6,7 @@ import { accepted, type Outcome, refused } from '../../schemas/errors.ts'
 import type { LogRecord } from '../../schemas/log.ts'
 import { clockOf, createTime, randomFrom } from '../simulation/sim-clock.ts'
 
+const numbered = (seq: number): LogRecord => [seq, 0, 'o', `at ${seq}`]
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 /** A log that grows, read by pages and told live by a network that loses, delays and reorders; a browser that takes its time. */
@@ -160,6 +161,37 @@ describe('startFeed()', () => {
     await world.run(5000)
     expect(world.sent).toEqual([1, 2, 3])
     world.feed.close()
+  })
+
+  test('a log that begins in its middle, or whose numbers have gaps by nature, is there as its pages have it', async () => {
+    const pages = [
+      { records: [5000, 5040, 5041].map(numbered), next: 5041 },
+      { records: [6000, 6300].map(numbered), next: 6400 },
+    ]
+    const time = createTime()
+    const sent: number[] = []
+    const feed = startFeed({
+      source: {
+        topic: () => undefined,
+        page: async () => {
+          const { records, next } = pages.shift() ?? { records: [], next: 6400 }
+          return accepted({ records, next, complete: false, more: pages.length > 0, first: 1, anew: false, fetching: false })
+        },
+      },
+      topics: { follow: () => () => undefined },
+      clock: clockOf(time, { isDead: false, wallOffsetMs: 0 }),
+      after: 0,
+      send: (records) => void sent.push(...records.map(([seq]) => seq)),
+      anew: () => undefined,
+      wrong: () => undefined,
+      hasRoom: () => true,
+    })
+    for (let i = 0; i < 10; i++) {
+      await settled()
+      time.step(1000)
+    }
+    expect(sent).toEqual([5000, 5040, 5041, 6000, 6300])
+    feed.close()
   })
 
   test('what is not kept any more is skipped, and a log that begins anew is told as such', async () => {

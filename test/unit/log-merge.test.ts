@@ -33,6 +33,14 @@ describe('createLogMerge()', () => {
     expect(seqs(merge.offer([dropped(2, 5), line(4)]))).toEqual([])
   })
 
+  test('page() is certain: what is between its records will not come', () => {
+    const merge = createLogMerge()
+    expect(seqs(merge.offer([line(200), line(400)]))).toEqual([])
+    expect(seqs(merge.page([line(100), line(200)]))).toEqual([100, 200])
+    expect(seqs(merge.page([line(200), line(300)]))).toEqual([300])
+    expect(seqs(merge.skipTo(399))).toEqual([400])
+  })
+
   test('skipTo() gives up what will not come', () => {
     const merge = createLogMerge()
     merge.offer([line(5), line(7)])

@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../../../base/clock.ts'
 import { createLogMerge } from '../../../base/log-merge.ts'
 import type { WireError } from '../../../schemas/errors.ts'
-import { firstSeqOf, type LogRecord } from '../../../schemas/log.ts'
+import type { LogRecord } from '../../../schemas/log.ts'
 import type { LivePart, LiveTopics } from './live-topics.ts'
 import type { LogSource } from './source.ts'
 
@@ -117,12 +117,8 @@ export const startFeed = ({
       anew()
       return 0
     }
-    if (!hasBegun) {
-      const [one] = records
-      merge = createLogMerge(one && after === 0 && first > 1 ? firstSeqOf(one) - 1 : merge.last())
-      hasBegun = true
-    }
-    const given = [...(first - 1 > merge.last() ? merge.skipTo(first - 1) : []), ...merge.offer(records)]
+    hasBegun = true
+    const given = [...merge.skipTo(first - 1), ...merge.page(records)]
     if (fetching && clock.mono() - movedAtMono < comingWithinMs) {
       give(given, false)
       return againMs

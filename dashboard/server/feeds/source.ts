@@ -45,15 +45,9 @@ export const runLog = (ask: AskAs, fleet: string, taskId: string, run: string): 
       const { records, next, complete, fetching } = outcome.output
       device = outcome.output.device ?? device
       const hole = fetching ? records.findIndex(isMissing) : -1
-      const whole = hole < 0 ? records : records.slice(0, hole)
-      const upTo = hole < 0 ? next : (whole.at(-1)?.[0] ?? after)
-      return page({
-        records: whole,
-        next: upTo,
-        complete: complete && hole < 0,
-        more: whole.length > 0 && hole < 0,
-        fetching: hole >= 0,
-      })
+      if (hole < 0) return page({ records, next, complete, more: records.length > 0 })
+      const whole = records.slice(0, hole)
+      return page({ records: whole, next: whole.at(-1)?.[0] ?? after, complete: false, more: false, fetching: true })
     },
   }
 }
@@ -96,5 +90,5 @@ export const workloadLog = (ask: AskAs, fleet: string, device: string, workload:
   },
 })
 
-const page = (found: Partial<LogPage> & Pick<LogPage, 'records' | 'next' | 'complete' | 'more'>): Outcome<LogPage> =>
-  accepted({ first: 1, anew: false, fetching: false, ...found })
+type PageFound = Partial<LogPage> & Pick<LogPage, 'records' | 'next' | 'complete' | 'more'>
+const page = (found: PageFound): Outcome<LogPage> => accepted({ first: 1, anew: false, fetching: false, ...found })

@@ -62,6 +62,9 @@ export const createAsked = ({ ask, devices, clock, log, stir }: AskedDeps) => {
 
   const allDevices = createRefresh(clock, { gapMs: 2000, everyMs: 60_000 }, async () => {
     const found: Device[] = []
+    const askedMono = clock.mono()
+    // What changes from here on may be told by the pages, or not: it is asked for by itself afterwards.
+    changedDevices.clear()
     for (let cursor: string | null | undefined; cursor !== null; ) {
       const isFine = await asked('device.list', { limit: 1000, ...(cursor ? { cursor } : {}) }, (page) => {
         found.push(...page.devices)
@@ -69,8 +72,7 @@ export const createAsked = ({ ask, devices, clock, log, stir }: AskedDeps) => {
       })
       if (!isFine) return allDevices.want()
     }
-    changedDevices.clear()
-    devices.list(found, clock.now(), clock.mono())
+    devices.list(found, clock.now(), clock.mono(), askedMono)
     stir()
   })
   const someDevices = createRefresh(clock, { gapMs: 100, everyMs: 3_600_000 }, async () => {
@@ -78,8 +80,9 @@ export const createAsked = ({ ask, devices, clock, log, stir }: AskedDeps) => {
     changedDevices.clear()
     if (names.length > mostSingly) return allDevices.want()
     for (const device of names) {
+      const askedMono = clock.mono()
       const outcome = await ask('device.get', { device })
-      if (outcome.ok) devices.put(outcome.output, clock.now(), clock.mono())
+      if (outcome.ok) devices.put(outcome.output, clock.now(), clock.mono(), askedMono)
       else if (outcome.error.code === 'not_found') devices.remove(device)
       else allDevices.want()
     }

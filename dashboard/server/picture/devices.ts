@@ -12,6 +12,8 @@ interface Known {
   heardAtMono: number
   metrics: Readonly<Record<string, unknown>> | null
   running: readonly string[]
+  /** How many the controller knew of; null since a heartbeat has named them. */
+  ranBefore: number | null
   refuses: string | null
   capabilities: readonly string[]
   reported: Reported | null
@@ -30,7 +32,7 @@ const failing = new Set(['failed', 'crash_loop'])
 export const createDevices = () => {
   const byName = new Map<string, Known>()
   /** Heard of before the controller's list had them: kept until it does. */
-  const early = new Map<string, Reported>()
+  const early = new Map<string, { info?: DeviceInfo; reported?: Reported }>()
   let nextNumber = 1
   const changedRows = new Set<Known>()
   const beaten = new Set<Known>()
@@ -59,7 +61,7 @@ export const createDevices = () => {
         : null,
     labels: known.facts.labels,
     capacity: known.facts.capacity,
-    running: known.running.length,
+    running: runningOf(known),
     drained: known.facts.drained,
     version: known.facts.version,
     joined_at: Date.parse(known.facts.joined_at),
@@ -68,13 +70,14 @@ export const createDevices = () => {
     workloads: known.workloads,
   })
 
-  const put = (facts: Device, now: number, mono: number): void => {
+  /** `askedMono`: when the controller was asked for it; what was heard since then is newer. */
+  const put = (facts: Device, now: number, mono: number, askedMono = mono): void => {
     const known = byName.get(facts.device)
     if (known) {
       const isSame = JSON.stringify(staticOf(known.facts)) === JSON.stringify(staticOf(facts))
       known.facts = facts
       // The controller judges by what it has heard itself: a device may have gone while nobody here listened.
-      if (facts.state === 'offline') known.isConnected = false
+      if (facts.state === 'offline') known.isConnected = known.isConnected && known.heardAtMono > askedMono
       else if (!known.isConnected) known.isConnected = true
       if (known.metrics === null && facts.metrics !== null) known.metrics = facts.metrics
       if (!isSame) changed(known)
@@ -88,6 +91,7 @@ export const createDevices = () => {
       heardAtMono: mono - Math.max(0, now - seenAt),
       metrics: facts.metrics,
       running: [],
+      ranBefore: facts.running,
       refuses: null,
       capabilities: [],
       reported: null,
@@ -97,7 +101,8 @@ export const createDevices = () => {
     byName.set(facts.device, fresh)
     const waiting = early.get(facts.device)
     early.delete(facts.device)
-    if (waiting) report(fresh, waiting)
+    if (waiting?.info) fresh.capabilities = waiting.info.capabilities ?? []
+    if (waiting?.reported) report(fresh, waiting.reported)
     changed(fresh)
   }
 
@@ -129,25 +134,27 @@ export const createDevices = () => {
 
   return {
     /** The controller's whole list: whatever is not in it has gone. */
-    list: (devices: readonly Device[], now: number, mono: number): void => {
+    list: (devices: readonly Device[], now: number, mono: number, askedMono = mono): void => {
       const names = new Set(devices.map(({ device }) => device))
       for (const name of [...byName.keys()]) if (!names.has(name)) remove(name)
-      for (const device of devices) put(device, now, mono)
+      for (const device of devices) put(device, now, mono, askedMono)
       for (const name of early.keys()) if (!names.has(name)) early.delete(name)
     },
     put,
     remove,
-    state: (name: string, said: DeviceState, mono: number): void =>
+    /** `isKept`: the broker had it from before, so it is no sign of life now. */
+    state: (name: string, said: DeviceState, mono: number, isKept = false): void =>
       withKnown(name, (known) => {
         known.isConnected = said.state === 'online'
-        if (known.isConnected) known.heardAtMono = mono
+        if (known.isConnected && !isKept) known.heardAtMono = mono
         judge(known, mono)
       }),
-    info: (name: string, said: DeviceInfo): void =>
-      withKnown(name, (known) => {
-        known.capabilities = said.capabilities ?? []
-        changedDevices.add(name)
-      }),
+    info: (name: string, said: DeviceInfo): void => {
+      const known = byName.get(name)
+      if (!known) return void early.set(name, { ...early.get(name), info: said })
+      known.capabilities = said.capabilities ?? []
+      changedDevices.add(name)
+    },
     heartbeat: (name: string, beat: Heartbeat, mono: number): void =>
       withKnown(name, (known) => {
         const refuses = beat.refuses ?? null
@@ -156,6 +163,7 @@ export const createDevices = () => {
         known.isConnected = true
         known.heardAtMono = mono
         known.running = beat.running
+        known.ranBefore = null
         if (beat.metrics) known.metrics = beat.metrics
         beaten.add(known)
         changedDevices.add(name)
@@ -164,7 +172,7 @@ export const createDevices = () => {
     reported: (name: string, reported: Reported): void => {
       const known = byName.get(name)
       if (known) report(known, reported)
-      else early.set(name, reported)
+      else early.set(name, { ...early.get(name), reported })
     },
     /** Those that have been silent for too long are seen so. */
     age: (mono: number): void => {
@@ -233,9 +241,11 @@ const staticOf = ({ labels, capacity, drained, version, joined_at }: Device) => 
 const lastSeenAt = (known: Known, now: number, mono: number): number | null =>
   Number.isFinite(known.heardAtMono) ? Math.round(now - (mono - known.heardAtMono)) : null
 
+const runningOf = ({ running, ranBefore }: Known): number => ranBefore ?? running.length
+
 const beatOf = (known: Known): Beat => {
   const { cpu, memory, disk, temperature } = figuresOf(known.metrics)
-  return [known.n, cpu, memory, disk, temperature, known.running.length]
+  return [known.n, cpu, memory, disk, temperature, runningOf(known)]
 }
 
 /** The figures that are shown of a device's metrics: whole percents, and degrees. */

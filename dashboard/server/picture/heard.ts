@@ -30,13 +30,13 @@ export const createHeard = (deps: HeardDeps) => {
   const { fleet, bus, devices, clock, log } = deps
 
   const fromDevice =
-    <T>(schema: Schema<T>, take: (device: string, value: T) => void) =>
+    <T>(schema: Schema<T>, take: (device: string, value: T, isKept: boolean) => void) =>
     (message: Message): void => {
       const device = readTopic(fleet, message.topic)?.params['device']
       if (device === undefined || message.payload.length === 0) return // empty: what was retained is deleted
       const read = schema.safeParse(readMessage(message.payload))
       if (!read.success) return // the controller logs what does not fit
-      take(device, read.data)
+      take(device, read.data, message.retained)
       deps.stir()
     }
   const events = (
@@ -50,10 +50,13 @@ export const createHeard = (deps: HeardDeps) => {
   ]
 
   const takes: readonly [string, (message: Message) => void][] = [
-    [filterOf(fleet, 'deviceState'), fromDevice(DeviceState, (name, said) => devices.state(name, said, clock.mono()))],
-    [filterOf(fleet, 'deviceInfo'), fromDevice(DeviceInfo, devices.info)],
+    [
+      filterOf(fleet, 'deviceState'),
+      fromDevice(DeviceState, (name, said, isKept) => devices.state(name, said, clock.mono(), isKept)),
+    ],
+    [filterOf(fleet, 'deviceInfo'), fromDevice(DeviceInfo, (name, said) => devices.info(name, said))],
     [filterOf(fleet, 'deviceHeartbeat'), fromDevice(Heartbeat, (name, beat) => devices.heartbeat(name, beat, clock.mono()))],
-    [filterOf(fleet, 'deviceReported'), fromDevice(Reported, devices.reported)],
+    [filterOf(fleet, 'deviceReported'), fromDevice(Reported, (name, said) => devices.reported(name, said))],
     [
       filterOf(fleet, 'controllerState'),
       ({ payload }) => {

@@ -34,6 +34,8 @@ export const createBrowser = (socket: WebSocket, clock: Clock) => {
 
   return {
     looks,
+    /** How many questions are under way for it. */
+    asking: 0,
     send,
     say: (message: ServerMessage): void => send(JSON.stringify(message)),
     /** Whether what changes may be sent. If not, it is not kept either. */

@@ -17,11 +17,12 @@ export const createGate = ({ guard, tickets, sessions, hasRoom }: GateDeps) => {
   const verdictOn = (request: IncomingMessage): Session | number => {
     const refusal = guard.refusalOf(request)
     if (refusal) return refusal.status
-    const url = new URL(request.url ?? '/', 'http://localhost')
-    if (url.pathname !== '/dashboard/socket') return 404
+    // No `new URL`: it throws for what any client may send, as `//` is.
+    const [path, query] = (request.url ?? '/').split('?', 2)
+    if (path !== '/dashboard/socket') return 404
     // A browser always says where it comes from; who does not is none, and has no business with tickets of one.
     if (request.headers.origin === undefined) return 403
-    const session = tickets.take(url.searchParams.get('ticket') ?? '')
+    const session = tickets.take(new URLSearchParams(query).get('ticket') ?? '')
     if (!session || !sessions.holds(session)) return 401
     return hasRoom() ? session : 503
   }
@@ -31,6 +32,8 @@ export const createGate = ({ guard, tickets, sessions, hasRoom }: GateDeps) => {
     admit: (request: IncomingMessage, socket: Duplex): Session | undefined => {
       const verdict = verdictOn(request)
       if (typeof verdict === 'object') return verdict
+      // A client that does not close its side would keep the connection.
+      socket.once('finish', () => socket.destroy())
       socket.end(`HTTP/1.1 ${verdict} ${statusText[verdict] ?? 'Error'}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`)
       return undefined
     },

@@ -4,7 +4,7 @@ import { type RawData, type WebSocket, WebSocketServer } from 'ws'
 import { type Clock, every } from '../../../base/clock.ts'
 import type { Log } from '../../../base/log.ts'
 import { BrowserMessage, type View } from '../../../schemas/dashboard.ts'
-import { wireError } from '../../../schemas/errors.ts'
+import { refused, wireError } from '../../../schemas/errors.ts'
 import { matches, parseSelector } from '../../../schemas/selector.ts'
 import type { ControllerApi } from '../controller-api.ts'
 import { startFeed } from '../feeds/feed.ts'
@@ -28,12 +28,17 @@ export interface SocketsDeps {
   picture: Picture
   topics: LiveTopics
   api: ControllerApi
+  /** What may wait for a device is asked here. */
+  logApi: ControllerApi
   clock: Clock
   log: Log
 }
 
 const mostBrowsers = 1000
 const mostLooks = 32
+/** So many questions for logs one page has under way, and so many words of it wait. */
+const mostAsking = 32
+const mostWaiting = 1000
 const pingEveryMs = 20_000
 
 /** The websockets of browsers: each says what it looks at, and gets that, and what becomes of it. */
@@ -88,7 +93,7 @@ export const createSockets = (deps: SocketsDeps) => {
       const error = wireError('too_many', `One page looks at ${mostLooks} things at most`)
       return browser.say({ kind: 'wrong', id, error })
     }
-    const source = sourceOf(at, session)
+    const source = sourceOf(at, askingFor(browser, session))
     if (!source) {
       const one: Look = { id, at }
       browser.looks.set(id, one)
@@ -111,8 +116,20 @@ export const createSockets = (deps: SocketsDeps) => {
     browser.looks.set(id, { id, at, close: feed.close, ring: feed.ring })
   }
 
-  const sourceOf = (at: View, session: Session): LogSource | undefined => {
-    const ask: AskAs = (name, input) => deps.api.ask(session.token, name, input)
+  /** Who looks at another thing leaves a question behind: with too many of those under way the next one comes later. */
+  const askingFor =
+    (browser: Browser, session: Session): AskAs =>
+    async (name, input) => {
+      if (browser.asking >= mostAsking) return refused('unavailable', 'This page asks for too much at once')
+      browser.asking++
+      try {
+        return await deps.logApi.ask(session.token, name, input)
+      } finally {
+        browser.asking--
+      }
+    }
+
+  const sourceOf = (at: View, ask: AskAs): LogSource | undefined => {
     switch (at.view) {
       case 'log':
         return runLog(ask, deps.fleet, at.task_id, at.run)
@@ -126,6 +143,7 @@ export const createSockets = (deps: SocketsDeps) => {
   }
 
   const match = (browser: Browser, id: number, text: string): void => {
+    if (!browser.keepsUp()) return browser.say({ kind: 'wrong', id, error: wireError('unavailable', 'This page is behind') })
     const selector = parseSelector(text)
     if (!selector.ok) {
       const details = [{ field: 'selector', code: 'invalid_selector', message: selector.reason }]
@@ -172,9 +190,12 @@ export const createSockets = (deps: SocketsDeps) => {
       browser.say({ kind: 'welcome', at: clock.now(), version: deps.version, fleet: deps.fleet })
       browser.say({ kind: 'bar', at: clock.now(), bar: picture.bar() })
     })
+    let waiting = 0
     socket.on('message', (raw) => {
+      if (++waiting > mostWaiting) return socket.terminate()
       last = last
         .then(() => {
+          waiting--
           if (browsers.has(socket)) receive(browser, session, raw)
         })
         .catch((error: unknown) => log.error({ err: error }, 'what a browser said could not be done'))
