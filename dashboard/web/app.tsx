@@ -30,7 +30,7 @@ type Who =
   | { kind: 'unreachable'; error: WireError }
 
 const Door = () => {
-  const { url, path, query, route } = useLocation()
+  const { path, query, route } = useLocation()
   const [who, setWho] = useState<Who>({ kind: 'unknown' })
   const find = useCallback(async () => {
     const found = await findSession()
@@ -40,10 +40,10 @@ const Door = () => {
   useEffect(() => void find(), [find])
 
   const isLogin = path === '/login'
-  const here = useRef(url)
-  here.current = url
   useEffect(() => {
-    if (who.kind === 'nobody' && !isLogin) route(`/login?to=${encodeURIComponent(here.current)}`, true)
+    // With the hash, which names the line of a log.
+    const here = location.pathname + location.search + location.hash
+    if (who.kind === 'nobody' && !isLogin) route(`/login?to=${encodeURIComponent(here)}`, true)
     if (who.kind === 'somebody' && isLogin) route(returnPath(query['to']), true)
   }, [who.kind, isLogin])
 
@@ -67,7 +67,14 @@ const House = ({ shown, onLeft }: { shown: SessionShown; onLeft: () => void }) =
   const left = useRef(onLeft)
   left.current = onLeft
   const ask = useMemo(() => createAsk(() => left.current()), [])
-  const session = useMemo(() => withRights(shown, () => void endSession().then(() => left.current())), [shown])
+  const session = useMemo(() => {
+    const signOut = async () => {
+      const outcome = await endSession()
+      if (outcome.ok) left.current()
+      return outcome
+    }
+    return withRights(shown, signOut)
+  }, [shown])
   const [live, setLive] = useState<Live | null>(null)
   useEffect(() => {
     const started = startLive({

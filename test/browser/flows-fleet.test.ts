@@ -153,8 +153,45 @@ describe.skipIf(program === undefined)('what people do about devices, in a brows
     await page.getByRole('log').waitFor()
   })
 
+  test('the log of a workload begins with its last lines, by their own numbers, and says that it does', async () => {
+    for (const [name, output] of [
+      ['counted', 'pipe'],
+      ['filed', 'file'],
+    ]) {
+      const file = join(fleet.root, `${name}.yaml`)
+      const run = { type: 'script', run_mode: 'n_times', max_runs: 1, command: ['seq', '3000'] }
+      writeFileSync(file, JSON.stringify({ name, output, ...run }))
+      expect((await fleet.cli(['local', 'apply', '--device', 'local-1', file])).code).toBe(0)
+    }
+    const numberOf = async (text: string): Promise<string | null> => {
+      const row = page.locator('.log-row', { has: page.getByText(text, { exact: true }) }).last()
+      await row.waitFor()
+      return row.locator('.log-number').textContent()
+    }
+    await go('/fleet/local-1?log=counted')
+    expect(await numberOf('3000')).toBe('3000')
+    await page.getByText(/^The first [\d,]+ lines are not shown here/).waitFor()
+    await go('/fleet/local-1?log=counted#L2500')
+    await page.reload()
+    await page.locator('.log-chosen').getByText('2500', { exact: true }).first().waitFor()
+    await go('/fleet/local-1?log=filed')
+    expect(await numberOf('3000')).toBe('1000')
+    await page.getByText(/^Older lines are not shown here/).waitFor()
+  })
+
   test('a token is made, shown once, and revoked', async () => {
     await go('/tokens')
+    await press('New token')
+    // A selection that is drawn out of the dialog leaves it open, a press beside it does not.
+    await page.mouse.move(700, 400)
+    const at = await page.getByRole('textbox', { name: 'Name' }).boundingBox()
+    await page.mouse.move((at?.x ?? 0) + 5, (at?.y ?? 0) + 5)
+    await page.mouse.down()
+    await page.mouse.move(2, 2)
+    await page.mouse.up()
+    expect(await dialog().count()).toBe(1)
+    await page.mouse.click(2, 2)
+    await dialog().waitFor({ state: 'detached' })
     await press('New token')
     await page.getByRole('textbox', { name: 'Name' }).fill('Not A Name')
     await press('Make the token')
@@ -163,6 +200,8 @@ describe.skipIf(program === undefined)('what people do about devices, in a brows
     await page.getByRole('combobox', { name: 'Role' }).selectOption('viewer')
     await page.keyboard.press('Enter')
     const token = (await dialog().locator('code').textContent()) ?? ''
+    await page.mouse.click(2, 2)
+    expect(await dialog().count(), 'it is shown only now').toBe(1)
     expect(await (await asAnn(token)).json()).toMatchObject({ subject: 'ann', role: 'viewer' })
     await press('Done')
     await dialog().waitFor({ state: 'detached' })

@@ -46,6 +46,11 @@ describe.skipIf(program === undefined)('a run and its log, in a browser', () => 
     await log().getByText('red').waitFor()
     expect(await log().getByText('red', { exact: true }).getAttribute('class')).toContain('a-bold')
     expect(Object.keys(await shown()).length).toBeLessThan(100)
+    // It is live, and this is its last line.
+    await page.getByRole('searchbox').fill('plain')
+    await page.getByText('1 of 1 line', { exact: true }).waitFor()
+    await page.getByRole('searchbox').fill('')
+    await page.getByRole('button', { name: 'Follow' }).click()
     writeFileSync(file('go'), '')
     await line('last').waitFor()
     await log().locator('.log-e').getByText('bad').waitFor()
@@ -122,7 +127,16 @@ describe.skipIf(program === undefined)('a run and its log, in a browser', () => 
     await page.locator('.page-head').getByText('cancelled', { exact: true }).waitFor()
     expect(isAlive(pid)).toBe(false)
     expect(await dialog.count()).toBe(0)
-    await page.getByRole('button', { name: 'Run again' }).dblclick()
+    const again = page.getByRole('button', { name: 'Run again' })
+    // The request arrives and its answer does not: whoever presses again means the same.
+    await page.route('**/retry', async (route) => {
+      await route.fetch()
+      await route.abort()
+    })
+    await again.click()
+    await page.getByRole('alert').getByText('cannot be reached').waitFor()
+    await page.unroute('**/retry')
+    await again.dblclick()
     await page.locator('.page-head').getByText('succeeded').waitFor()
     const next = new URL(page.url()).pathname.split('/').at(-1) ?? ''
     expect(next).not.toBe(id)
@@ -130,7 +144,7 @@ describe.skipIf(program === undefined)('a run and its log, in a browser', () => 
     const { body } = await fleet.answered('GET', '/tasks')
     expect(
       body.tasks.filter((one: { retry_of?: string }) => one.retry_of === id),
-      'pressed twice, run once',
+      'pressed again and again, run once',
     ).toHaveLength(1)
     await page.goBack()
     await page.locator('.page-head').getByText('cancelled', { exact: true }).waitFor()

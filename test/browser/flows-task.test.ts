@@ -137,24 +137,31 @@ describe.skipIf(program === undefined)('tasks, in a browser', () => {
 
   test('a task is edited and run again, with all that the form does not show', async () => {
     const id = await fleet.submit({
-      payload: { script: '#!/bin/sh\necho first "$1"\n', args: ['a b'], env: { X: 'y=z' } },
+      payload: { script: '#!/bin/sh\necho first "$1"\n', args: ['a b', '', 'c\nd'], env: { X: 'y=z', LINES: 'one\ntwo' } },
       target: { device: 'local-1' },
       options: { on_lost: 'stop', timeout_seconds: 60 },
       metadata: { title: 'A script', ticket: 7 },
-      tags: ['two words', 'b'],
+      tags: ['two words', 'b', 'c,d'],
     })
     await go(`/tasks/${id}`)
     await page.locator('.page-head').getByText('succeeded').waitFor()
     await page.getByRole('link', { name: 'Edit and run again' }).click()
     expect(await field('Script').inputValue()).toBe('#!/bin/sh\necho first "$1"\n')
     expect(await page.getByLabel('Device', { exact: true }).inputValue()).toBe('local-1')
-    await field('Script').fill('#!/bin/sh\necho second "$1" $X\n')
+    await page.getByRole('heading', { level: 1 }).focus()
+    await page.keyboard.press('n')
+    await field('Command').waitFor()
+    expect(await field('Command').inputValue(), 'a new task is not the one before').toBe('')
+    await page.goBack()
+    await field('Script').waitFor()
+    await field('Script').fill('#!/bin/sh\necho second "$1" $X $# "$LINES"\n')
     await press('Submit')
-    await page.getByRole('log').getByText('second a b y=z').waitFor()
+    await page.getByRole('log').getByText('second a b y=z 3 one').waitFor()
     expect((await fleet.answered('GET', `/tasks/${taskShown()}`)).body).toMatchObject({
       options: { on_lost: 'stop', timeout_seconds: 60 },
+      payload: { args: ['a b', '', 'c\nd'], env: { X: 'y=z', LINES: 'one\ntwo' } },
       metadata: { name: 'A script', ticket: 7 },
-      tags: ['two words', 'b'],
+      tags: ['two words', 'b', 'c,d'],
     })
   })
 
@@ -180,6 +187,20 @@ describe.skipIf(program === undefined)('tasks, in a browser', () => {
     expect(new URL(page.url()).search).toBe('')
   })
 
+  test('a list that could not be read is there as soon as there is news', async () => {
+    const isList = (url: URL): boolean => url.pathname === '/api/v1/tasks'
+    await page.route(isList, (route) => route.abort())
+    await go('/tasks')
+    await page.getByRole('alert').getByText('cannot be reached').waitFor()
+    await page.unroute(isList)
+    await fleet.submit({ payload: { command: ['echo', 'the news'] }, target: { device: 'local-1' } })
+    await page
+      .getByRole('row', { name: /the news/ })
+      .getByText('succeeded')
+      .waitFor()
+    expect(await page.getByRole('alert').count()).toBe(0)
+  })
+
   test('a task on several devices shows how it went on each, and the log of the one that is chosen', async () => {
     const id = await fleet.submit({
       payload: { command: ['sh', '-c', 'echo on $SKEIN_DEVICE; [ $SKEIN_DEVICE = local-1 ]'] },
@@ -194,6 +215,19 @@ describe.skipIf(program === undefined)('tasks, in a browser', () => {
     await page.getByRole('log').getByText('on local-2').waitFor()
     expect(page.url()).toContain('run=')
     await says('exited with 1')
+  })
+
+  test('a task that cannot be read says so, and is right again by itself', async () => {
+    const id = await fleet.submit({ payload: { command: ['sleep', '1000'] }, target: { device: 'local-1' } })
+    await go(`/tasks/${id}`)
+    await page.locator('.page-head').getByText('active').waitFor()
+    await page.route(`**/api/v1/tasks/${id}`, (route) => route.abort())
+    await fleet.cancel(id)
+    await page.getByRole('alert').getByText('cannot be reached').waitFor()
+    await page.locator('.page-head').getByText('active').waitFor()
+    await page.unroute(`**/api/v1/tasks/${id}`)
+    await page.locator('.page-head').getByText('cancelled', { exact: true }).waitFor()
+    expect(await page.getByRole('alert').count()).toBe(0)
   })
 
   test('a viewer sees all of it, and nothing to press', async () => {

@@ -134,6 +134,8 @@ describe.skipIf(program === undefined)('what comes from devices and people is te
     )
     await device.agent(order, [
       { type: 'strange', [markup]: wild },
+      ...['message', 'tool_call', 'plan', 'permission', 'usage', 'complete'].map((type) => ({ type })),
+      { type: 'permission', state: 'pending', id: 'c3', ...asked, ...times, approval: '../devices/local/drain#' },
       { type: 'notification', text: 'that was all' },
     ])
     await device.run(order, { state: 'running', approval: { state: 'pending', ...asked, ...times } })
@@ -188,6 +190,18 @@ describe.skipIf(program === undefined)('what comes from devices and people is te
   })
   test('a new task, begun from one of these', async () => {
     for (const id of [tasks.log, tasks.agent]) expect(await harmOn(`/tasks/new?from=${id}`, 'The same in a terminal')).toEqual([])
+  })
+
+  test('an approval that is named like a way to something else leads to nothing else', async () => {
+    const { page } = opened
+    await page.setViewportSize(desk)
+    await page.goto(`${fleet.endpoints.http}/tasks/${tasks.agent}`)
+    const asks = page.waitForRequest((request) => request.method() === 'POST' && request.url().includes('/api/v1/'))
+    await page.locator('.approval').last().getByRole('button', { name: 'Approve' }).click()
+    const url = new URL((await asks).url())
+    expect([url.pathname, url.hash]).toEqual(['/api/v1/approvals/..%2Fdevices%2Flocal%2Fdrain%23/approve', ''])
+    await page.locator('.approval').last().getByRole('alert').waitFor()
+    expect((await fleet.answered('GET', '/devices/local')).body.drained).toBe(false)
   })
 
   test('names that are part of addresses carry nothing of this: they are refused', async () => {

@@ -18,7 +18,7 @@ describe.skipIf(program === undefined)('signing in, in a browser', () => {
   })
 
   test('by keyboard alone, back to the page that was wanted; a token that does not hold is told at its field', async () => {
-    const { page, faults, close } = await openPage(browser, fleet.endpoints.http, '/fleet?state=online')
+    const { page, faults, close } = await openPage(browser, fleet.endpoints.http, '/fleet?state=online#L12')
     const field = page.getByRole('textbox', { name: 'Token' })
     await field.waitFor()
     expect(await axeFaults(page)).toEqual([])
@@ -29,12 +29,20 @@ describe.skipIf(program === undefined)('signing in, in a browser', () => {
     await field.fill(fleet.token)
     await page.keyboard.press('Enter')
     await page.getByRole('heading', { name: 'Fleet' }).waitFor()
-    expect(page.url()).toBe(`${fleet.endpoints.http}/fleet?state=online`)
+    expect(page.url()).toBe(`${fleet.endpoints.http}/fleet?state=online#L12`)
     expect(
       await page.evaluate(() => [document.cookie, JSON.stringify({ ...localStorage, ...sessionStorage })].join()),
     ).not.toContain(fleet.token)
     expect(await page.content()).not.toContain(fleet.token)
-    await page.getByRole('button', { name: /sign out/i }).click()
+    const signOut = page.getByRole('button', { name: /sign out/i })
+    await page.route('**/dashboard/session', (route) => route.abort())
+    await signOut.click()
+    await page.getByText('Cannot sign out').waitFor()
+    expect(await field.count(), 'nobody is told that they are out who are not').toBe(0)
+    await page.unroute('**/dashboard/session')
+    await signOut.click()
+    await field.waitFor()
+    await page.reload()
     await field.waitFor()
     expect(faults).toEqual([])
     await close()

@@ -12,6 +12,20 @@ const permission = (state: string, more: object = {}) => ({
   ...more,
 })
 
+const complete = {
+  ...{
+    type: 'complete',
+    agent: 'goose',
+    stop_reason: 'completed',
+    text: 'done',
+    turns: 2,
+    tokens: 30,
+    cost: null,
+    currency: null,
+  },
+  ...{ provider: null, model: null, session: null, artifacts: [{ path: 'a', size: 1, sha256: 'f' }] },
+}
+
 describe('what an agent does, as a conversation', () => {
   test('conversationAfter() joins what is said in pieces, until something else comes', () => {
     const { items } = told(
@@ -115,7 +129,7 @@ describe('what an agent does, as a conversation', () => {
       event({ type: 'usage', turns: 1, tokens: 10, cost: null, currency: null }),
       event({ type: 'plan', entries: [{ content: 'one', status: 'completed' }] }),
       event({ type: 'usage', turns: 2, tokens: 30, cost: 0.5, currency: 'USD' }),
-      event({ type: 'complete', agent: 'goose', stop_reason: 'completed', text: 'done', artifacts: [] }),
+      event(complete),
     )
     expect(items).toEqual([])
     expect(plan).toEqual([{ content: 'one', status: 'completed' }])
@@ -131,6 +145,45 @@ describe('what an agent does, as a conversation', () => {
       { kind: 'dropped', dropped },
       { kind: 'output', text: 'a line' },
     ])
+  })
+
+  test('conversationAfter() shows what does not have what is read of it as something else, and takes the rest', () => {
+    const stream = { id: 't', stream: 'stdout', text: 'x' }
+    const right = [
+      { type: 'message', text: 'x' },
+      { type: 'thought', text: 'x' },
+      { type: 'notification', text: 'x' },
+      { type: 'said', text: 'x', by: 'ann' },
+      { type: 'output', stream: 'stderr', text: 'x' },
+      { type: 'tool_call', id: 't', tool: 'shell', title: '' },
+      { type: 'tool_output', ...stream },
+      { type: 'tool_result', id: 't', status: 'completed' },
+      { type: 'plan', entries: [{ content: 'one', status: 'pending' }] },
+      { ...permission('pending'), input: 1 },
+      { type: 'usage', turns: 1, tokens: 10, cost: null, currency: null },
+      complete,
+    ] as const
+    expect(told(...right.map((one) => event(one))).items.filter((item) => item.kind === 'other')).toEqual([])
+    const wrong = right.flatMap(({ type, ...fields }) => [
+      { type },
+      ...Object.keys(fields)
+        .filter((field) => !['input', 'agent', 'provider', 'model'].includes(field))
+        .map((field) => ({ type, ...fields, [field]: { not: 'this' } })),
+    ])
+    const { items, plan, usage, result } = told(...wrong.map((one) => event(one)))
+    expect(items.map((item) => item.kind === 'other' && item.event)).toEqual(wrong)
+    expect([plan, usage, result]).toEqual([[], null, null])
+  })
+
+  test('conversationAfter() takes no list with a wrong entry, and no type that only objects have', () => {
+    const wrong = [
+      { type: 'plan', entries: [{ content: 'one', status: 'pending' }, null] },
+      { ...complete, artifacts: [{ path: 'a', size: '1', sha256: 'f' }] },
+      { type: 'output', stream: 'stdin', text: 'x' },
+      { type: 'constructor' },
+      { type: '__proto__' },
+    ]
+    expect(told(...wrong.map((one) => event(one))).items.map((item) => item.kind)).toEqual(wrong.map(() => 'other'))
   })
 
   test('conversationAfter() takes nothing twice', () => {

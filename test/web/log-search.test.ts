@@ -16,7 +16,7 @@ const expressionOf = (text: string, isExpression = false): RegExp => {
 const searchAll = (texts: readonly string[], text: string, isExpression = false) => {
   const store = storeOf(texts)
   const search = createSearch(store, expressionOf(text, isExpression))
-  while (search.step(1000, () => 0, true)) {}
+  while (search.step(1000, () => 0)) {}
   return { store, search }
 }
 
@@ -53,22 +53,31 @@ describe('search in a log', () => {
     const search = createSearch(store, expressionOf('hit'))
     let time = 0
     let slices = 1
-    while (search.step(1, () => time++, true)) slices++
+    while (search.step(1, () => time++)) slices++
     expect(slices).toBeGreaterThan(5)
     expect(search.count()).toBe(500)
     store.append([[5001, 0, 'o', 'one more hit']])
-    expect(search.step(1000, () => 0, true)).toBe(false)
+    expect(search.step(1000, () => 0)).toBe(false)
     expect(search.count()).toBe(501)
   })
 
-  test('step() waits with a line that may go on', () => {
-    const store = storeOf(['x'])
-    store.append([[2, 0, 'o', 'hi', 1]])
+  test('step() finds the last line, and one that goes on as it stands', () => {
+    const store = storeOf(['x', 'hit'])
     const search = createSearch(store, expressionOf('hit'))
-    search.step(1000, () => 0, false)
-    store.append([[3, 0, 'o', 't']])
-    search.step(1000, () => 0, true)
+    search.step(1000, () => 0)
     expect(search.count()).toBe(1)
+    store.append([
+      [3, 0, 'o', 'hi', 1],
+      [4, 0, 'e', 'a hit'],
+    ])
+    search.step(1000, () => 0)
+    expect([search.count(), search.after(1)]).toEqual([2, 3])
+    store.append([[5, 0, 'o', 't', 1]])
+    search.step(1000, () => 0)
+    expect([search.count(), search.after(1), search.after(2)]).toEqual([3, 2, 3])
+    store.append([[6, 0, 'o', '\rover']])
+    search.step(1000, () => 0)
+    expect([search.count(), search.after(1)]).toEqual([2, 3])
   })
 
   test('count() leaves out what has been let go', () => {

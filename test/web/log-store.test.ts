@@ -91,6 +91,25 @@ describe('the lines of a log', () => {
     expect(store.line(999_999)).toBeUndefined()
   })
 
+  test('begin() says where it begins, and again after clear()', () => {
+    const store = createLogStore()
+    store.begin(4000)
+    store.append(lines(4001, 5000))
+    expect([store.first(), store.end(), store.line(4000)?.text]).toEqual([4000, 9000, 'line 4001'])
+    store.clear()
+    store.begin(7)
+    store.append([record(8, 'new')])
+    expect([store.first(), store.end(), store.line(7)?.text]).toEqual([7, 8, 'new'])
+  })
+
+  test('goesOn() tells which lines may become longer', () => {
+    const store = createLogStore()
+    store.append([record(1, 'out ', 'o', true), record(2, 'whole', 'e'), record(3, 'err ', 'e', true)])
+    expect([0, 1, 2, 3].map(store.goesOn)).toEqual([true, false, true, false])
+    store.append([record(4, 'put')])
+    expect([0, 1, 2].map(store.goesOn)).toEqual([false, false, true])
+  })
+
   test('clear() forgets all', () => {
     const store = createLogStore()
     store.append([...lines(1, 5000), record(5001, 'open', 'o', true)])

@@ -122,6 +122,29 @@ describe('the form of a new task', () => {
     }
   })
 
+  test('draftOf() keeps a value whose text says less, until somebody touches the text', () => {
+    const env = { A: 'one\nB=two', C: '' }
+    const script = shown({
+      payload: { script: '#!/bin/sh\r\n', args: ['', 'a\nb', ''], env, cwd: '/srv/a ' },
+      tags: ['a,b', ' c'],
+      metadata: { name: 7 },
+    })
+    const { draft, faults } = draftOf(formOf(script), script)
+    expect(faults).toEqual([])
+    expect(draft).toMatchObject({ payload: script.payload, tags: script.tags, metadata: { name: 7 } })
+    const touched = { ...formOf(script), args: 'x\ny', env: 'A=1', tags: 'a, b', name: 'N' }
+    expect(draftOf(touched, script).draft).toMatchObject({
+      payload: { args: ['x', 'y'], env: { A: '1' }, script: '#!/bin/sh\r\n' },
+      tags: ['a', 'b'],
+      metadata: { name: 'N' },
+    })
+    const asCommand = draftOf({ ...formOf(script), kind: 'command', command: 'ls' }, script).draft
+    expect(asCommand.payload).toEqual({ command: ['ls'], env, cwd: '/srv/a ' })
+    const agent = shown({ type: 'agent', payload: { prompt: ' x\n', system: 'y ', approve: { matching: ['a\nb'] } } })
+    expect(draftOf(formOf(agent), agent).draft.payload).toEqual(agent.payload)
+    expect(draftOf({ ...formOf(agent), approve: 'none' }, agent).draft.payload['approve']).toBeUndefined()
+  })
+
   test('formOf() takes what only another kind of work has out of the task', () => {
     const agents = shown({ type: 'agent', payload: { prompt: 'x', silence_seconds: 60 } })
     const { draft } = draftOf({ ...formOf(agents), kind: 'command', command: 'ls' }, agents)

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { pathOf, readFilters } from '../../dashboard/web/pages/tasks/task-query.ts'
-import { hasUnknown, withChanges, withFirstPage } from '../../dashboard/web/pages/tasks/task-rows.ts'
+import { hasUnknown, lackStart, withChanges, withFirstPage } from '../../dashboard/web/pages/tasks/task-rows.ts'
 import type { Task } from '../../schemas/task.ts'
 
 const row = (id: string, more: object = {}) =>
@@ -32,6 +32,12 @@ describe('rows of tasks', () => {
     ])
     expect(changed[2]).toBe(rows[2])
     expect(withChanges(rows, { tasks: [change('a', 'active')], more: 0 }, 'now')[0]?.ended_at).toBeNull()
+  })
+
+  test('lackStart() names the rows that have moved on, and whose start is not known', () => {
+    const rows = [row('a'), row('b', { started_at: 'then' }), row('c'), row('d')]
+    const tasks = [change('a', 'active'), change('b', 'failed'), change('c', 'queued'), change('x', 'active')]
+    expect(lackStart(rows, { tasks, more: 0 })).toEqual(['a'])
   })
 
   test('hasUnknown() tells whether a change is of others too', () => {

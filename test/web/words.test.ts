@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { faultOf, withQuery } from '../../dashboard/web/api/ask.ts'
 import { areaPath, describeSeries, linePath, niceCeiling } from '../../dashboard/web/charts/scale.ts'
-import { bytesText, durationText, plural } from '../../dashboard/web/format/amounts.ts'
+import { bytesText, durationText, mibText, plural } from '../../dashboard/web/format/amounts.ts'
 import { orderedLabels } from '../../dashboard/web/format/label-order.ts'
 import { plainPieces, plainText } from '../../dashboard/web/format/plain-text.ts'
 import { msOf, relativeTime } from '../../dashboard/web/format/relative-time.ts'
@@ -70,6 +70,10 @@ describe('amounts', () => {
     ])
   })
 
+  test('mibText() takes what is told in MiB', () => {
+    expect([0, 1, 512, 8192].map(mibText)).toEqual(['0 B', '1 MB', '537 MB', '8.6 GB'])
+  })
+
   test('plural() goes by the number', () => {
     expect([plural(1, 'device'), plural(0, 'device'), plural(5000, 'run was', 'runs were')]).toEqual([
       '1 device',
@@ -104,7 +108,7 @@ describe('returnPath()', () => {
   test('goes nowhere else, and not to the login again', () => {
     expect(
       [
-        '/fleet/pi?log=a',
+        '/fleet/pi?log=a#L7',
         '//evil.example',
         '/\\evil.example',
         'https://evil.example',
@@ -113,7 +117,7 @@ describe('returnPath()', () => {
         undefined,
         '',
       ].map(returnPath),
-    ).toEqual(['/fleet/pi?log=a', '/', '/', '/', '/', '/', '/', '/'])
+    ).toEqual(['/fleet/pi?log=a#L7', '/', '/', '/', '/', '/', '/', '/'])
   })
 })
 

@@ -19,7 +19,10 @@ export const AnswerDialog = ({ how, approval, onClose, onAnswered }: AnswerDialo
   const ask = useApi()
   const [reason, setReason] = useState('')
   const answer = useAction(
-    () => ask<Approval>('POST', `/approvals/${approval.approval}/${how}`, reason.trim() === '' ? {} : { reason: reason.trim() }),
+    () => {
+      const body = reason.trim() === '' ? {} : { reason: reason.trim() }
+      return ask<Approval>('POST', `/approvals/${encodeURIComponent(approval.approval)}/${how}`, body)
+    },
     (answered) => {
       onAnswered(answered)
       onClose()

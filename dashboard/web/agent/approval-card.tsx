@@ -26,7 +26,7 @@ export const ApprovalCard = ({ approval, children }: ApprovalCardProps) => {
   const [answer, setAnswer] = useState<Approval['answer']>(null)
   const [isRejecting, setRejecting] = useState(false)
   const approve = useAction(
-    () => ask<Approval>('POST', `/approvals/${approval.approval}/approve`, {}),
+    () => ask<Approval>('POST', `/approvals/${encodeURIComponent(approval.approval)}/approve`, {}),
     ({ answer }) => setAnswer(answer),
   )
   const said = answer ?? approval.answer ?? null

@@ -1,6 +1,7 @@
 import type { AgentResult } from '../../../schemas/agent.ts'
 import type { AgentEvent } from '../../../schemas/agent-events.ts'
 import type { Dropped, LogRecord } from '../../../schemas/log.ts'
+import { isKnownEvent } from './known-event.ts'
 
 type EventOf<T extends AgentEvent['type']> = Extract<AgentEvent, { type: T }>
 
@@ -32,7 +33,7 @@ export type Item =
   | { kind: 'output'; at: number; stream: 'stdout' | 'stderr'; text: string }
   | { kind: 'permission'; at: number; asked: EventOf<'permission'> }
   | { kind: 'dropped'; at: number; dropped: Dropped }
-  /** Of an agent that knows more than this page. */
+  /** Of an agent that knows more than this page, or says it in another way. */
   | { kind: 'other'; at: number; event: unknown }
   | ToolCall
 
@@ -106,8 +107,6 @@ export const conversationAfter = (before: Conversation, records: readonly LogRec
       case 'complete':
         result = event
         return
-      default:
-        return void items.push({ kind: 'other', at, event })
     }
   }
 
@@ -115,9 +114,8 @@ export const conversationAfter = (before: Conversation, records: readonly LogRec
     if (number <= seq) continue
     seq = number
     if (typeof content === 'string') take({ type: 'output', stream: 'stdout', text: content }, at)
-    else if ('type' in content)
-      take(content as AgentEvent, at) // checked where it was made; what is not known goes to `default`
-    else if ('dropped' in content) items.push({ kind: 'dropped', at, dropped: content.dropped })
+    else if (isKnownEvent(content)) take(content, at)
+    else if (!('type' in content) && 'dropped' in content) items.push({ kind: 'dropped', at, dropped: content.dropped })
     else items.push({ kind: 'other', at, event: content })
   }
   return { items, plan, usage, result, seq }

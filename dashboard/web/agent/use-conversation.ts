@@ -36,11 +36,19 @@ export const useConversation = (view: RecordsView): FollowedConversation => {
     return live.follow(view, {
       onRecords: (records) => {
         waiting.current.records.push(...records)
+        setError(null)
         onFrame()
       },
-      onAnew: anew,
+      onAnew: () => {
+        setError(null)
+        anew()
+      },
       onLive: setLive,
-      onWrong: setError,
+      // The server goes on by itself, and then this is over.
+      onWrong: (error) => {
+        setError(error)
+        setLive(false)
+      },
     })
   }, [live, key])
   return { conversation, isLive, error }

@@ -24,6 +24,9 @@ export const bytesText = (bytes: number): string => {
   return `${unit === 0 || value >= 99.5 ? Math.round(value) : Number(value.toFixed(1))} ${units[unit]}`
 }
 
+/** A size that is told in MiB, as every field with `_mb` is. */
+export const mibText = (mib: number): string => bytesText(mib * 1024 * 1024)
+
 /** A number as people write it: `12,345`. */
 export const countText = (count: number): string => count.toLocaleString('en')
 

@@ -27,19 +27,31 @@ export const createSearch = (store: LogStore, { source }: RegExp) => {
   // Without `g`, which would remember where the last line ended.
   const expression = new RegExp(source, 'i')
   let found: number[] = []
+  /** Lines that went on when they were searched, of each stream one at most. */
+  let open: number[] = []
   let next = 0
 
+  const search = (index: number): void => {
+    const line = store.line(index)
+    const isHit = line !== undefined && !line.gap && expression.test(textOfLine(line.text))
+    const at = place(found, index)
+    const isFound = found[at] === index
+    if (isHit && !isFound) found.splice(at, 0, index)
+    if (!isHit && isFound) found.splice(at, 1)
+    if (store.goesOn(index)) open.push(index)
+  }
+
   return {
-    /** Searches for so long; false when there is nothing left to search. `now` tells milliseconds. Unless it is whole the last line may go on. */
-    step: (forMs: number, now: () => number, isWhole: boolean): boolean => {
+    /** Searches for so long; false when there is nothing left to search, until the log goes on. `now` tells milliseconds. */
+    step: (forMs: number, now: () => number): boolean => {
       const until = now() + forMs
+      const again = open
+      open = []
+      for (const index of again) search(index)
       next = Math.max(next, store.first())
-      const end = isWhole ? store.end() : store.end() - 1
+      const end = store.end()
       while (next < end) {
-        for (const stop = Math.min(end, next + 256); next < stop; next++) {
-          const line = store.line(next)
-          if (line && !line.gap && expression.test(textOfLine(line.text))) found.push(next)
-        }
+        for (const stop = Math.min(end, next + 256); next < stop; next++) search(next)
         if (now() >= until) return next < end
       }
       return false

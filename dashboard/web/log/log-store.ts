@@ -150,6 +150,17 @@ export const createLogStore = ({ from = 0, lines = maxLines, chars: mostChars = 
       return chunk && at(chunk, i, chunk.text.slice(i === 0 ? 0 : chunk.ends[i - 1], chunk.ends[i]))
     },
 
+    /** Whether the line may still become longer. */
+    goesOn: (index: number): boolean => {
+      const { o, e, s, a } = goingOn
+      return index === o || index === e || index === s || index === a
+    },
+
+    /** Says, before any line has come, which index the first one has. */
+    begin: (index: number): void => {
+      first = base = index
+    },
+
     /** Forgets all: the log begins anew. */
     clear: (): void => {
       chunks = []
@@ -179,7 +190,8 @@ const openChunk = () => ({
   gaps: new Map<number, Dropped>(),
 })
 
-const isGap = (content: LogText): content is { dropped: Dropped } =>
+/** Whether a text stands for lines that were not kept. */
+export const isGap = (content: LogText): content is { dropped: Dropped } =>
   typeof content === 'object' && 'dropped' in content && !('type' in content)
 
 /** Bytes that are not UTF-8, with a sign for what cannot be read; or what an agent did, as it is written down. */

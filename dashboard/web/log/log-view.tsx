@@ -1,6 +1,6 @@
 import type { ComponentChildren } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
-import { countText, plural } from '../format/amounts.ts'
+import { plural } from '../format/amounts.ts'
 import { Button } from '../parts/button.tsx'
 import { writeClipboard } from '../parts/clipboard.ts'
 import { Fault } from '../parts/fault.tsx'
@@ -102,7 +102,7 @@ export const LogView = ({ log, label, download, empty }: LogViewProps) => {
     return true
   }
 
-  const isEmpty = store.end() === 0
+  const isEmpty = store.end() === store.first()
   const newLines = isFollowing ? 0 : store.end() - Math.max(seenEnd, store.first())
   return (
     <section class="log" aria-label={label}>
@@ -121,9 +121,10 @@ export const LogView = ({ log, label, download, empty }: LogViewProps) => {
         />
       </div>
       {error && <Fault error={error} />}
-      {store.first() > 0 && (
+      {(log.isCut || store.first() > 0) && (
         <p class="log-note">
-          The first {countText(store.first())} lines are not shown here any more. The download has all of them.
+          {log.isCut ? 'Older lines' : `The first ${plural(store.first(), 'line')}`} are not shown here. The download has all that
+          is kept.
         </p>
       )}
       <div class="log-frame">

@@ -18,7 +18,7 @@ export interface LogSearch {
 const sliceMs = 8
 
 /** Searches a log while it is looked at, in slices, and goes on when there are more lines. */
-export const useSearch = ({ store, version, standing }: FollowedLog): LogSearch => {
+export const useSearch = ({ store, version }: FollowedLog): LogSearch => {
   const [text, setText] = useState('')
   const [isExpression, setExpression] = useState(false)
   const [isSearching, setSearching] = useState(false)
@@ -32,15 +32,14 @@ export const useSearch = ({ store, version, standing }: FollowedLog): LogSearch 
     if (!search) return setSearching(false)
     let timer: ReturnType<typeof setTimeout> | undefined
     const slice = (): void => {
-      // The last line may go on while the log does.
-      const hasMore = search.step(sliceMs, () => performance.now(), standing === 'complete')
+      const hasMore = search.step(sliceMs, () => performance.now())
       setSearching(hasMore)
       setTurn((turn) => turn + 1)
       if (hasMore) timer = setTimeout(slice)
     }
     timer = setTimeout(slice)
     return () => clearTimeout(timer)
-  }, [search, version, standing])
+  }, [search, version])
   return {
     text,
     setText,

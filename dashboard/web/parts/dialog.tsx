@@ -8,13 +8,17 @@ interface DialogProps {
   /** Buttons at its end. */
   actions?: ComponentChildren
   wide?: boolean
+  /** What it shows is gone with it: a press beside it does not close it. */
+  keep?: boolean
   children: ComponentChildren
 }
 
 /** A dialog over the page: Escape, its cross and a press beside it close it, and the focus goes back to where it was. */
-export const Dialog = ({ title, onClose, actions, wide = false, children }: DialogProps) => {
+export const Dialog = ({ title, onClose, actions, wide = false, keep = false, children }: DialogProps) => {
   const id = useId()
   const dialog = useRef<HTMLDialogElement>(null)
+  /** Whether the press began beside it: a selection that is drawn out of it ends there too. */
+  const isBeside = useRef(false)
   useLayoutEffect(() => {
     const before = document.activeElement
     const element = dialog.current
@@ -36,8 +40,11 @@ export const Dialog = ({ title, onClose, actions, wide = false, children }: Dial
         event.preventDefault()
         onClose()
       }}
+      onPointerDown={(event) => {
+        isBeside.current = event.target === event.currentTarget
+      }}
       onClick={(event) => {
-        if (event.target === event.currentTarget) onClose()
+        if (!keep && isBeside.current && event.target === event.currentTarget) onClose()
       }}
     >
       <div class="dialog-body">

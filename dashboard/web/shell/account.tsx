@@ -1,13 +1,21 @@
 import { useState } from 'preact/hooks'
+import { useAction } from '../api/use-ask.ts'
 import { Button } from '../parts/button.tsx'
 import { Plain } from '../parts/plain.tsx'
 import { Segments } from '../parts/segments.tsx'
+import { useToast } from '../parts/toast.tsx'
 import { useSession } from '../session/session.ts'
 import { chosenTheme, showTheme, type Theme } from './theme.ts'
 
 /** Who is signed in, the theme, the shortcuts, and the way out. */
 export const Account = ({ onShortcuts }: { onShortcuts: () => void }) => {
   const { subject, role, fleet, version, signOut } = useSession()
+  const toast = useToast()
+  const leave = useAction(async () => {
+    const outcome = await signOut()
+    if (!outcome.ok) toast('bad', `Cannot sign out: ${outcome.error.message}`)
+    return outcome
+  })
   const [theme, setTheme] = useState<Theme>(chosenTheme)
   const choose = (next: Theme) => {
     showTheme(next)
@@ -39,7 +47,7 @@ export const Account = ({ onShortcuts }: { onShortcuts: () => void }) => {
             {role} · {fleet} · {version}
           </span>
         </p>
-        <Button kind="quiet" icon="out" bare onClick={signOut} title="Sign out">
+        <Button kind="quiet" icon="out" bare busy={leave.isBusy} onClick={() => void leave.run()} title="Sign out">
           Sign out
         </Button>
       </div>

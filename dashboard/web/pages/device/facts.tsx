@@ -1,5 +1,5 @@
 import type { DeviceShown, FleetRow } from '../../../../schemas/dashboard.ts'
-import { bytesText, durationText } from '../../format/amounts.ts'
+import { durationText, mibText } from '../../format/amounts.ts'
 import { Card } from '../../parts/card.tsx'
 import { KeyValues } from '../../parts/key-values.tsx'
 import { Plain } from '../../parts/plain.tsx'
@@ -33,4 +33,4 @@ export const FactsCard = ({ shown, row }: { shown: DeviceShown; row: FleetRow })
 }
 
 const ofTotal = (used: number | null, total: number | null): string | null =>
-  used === null || total === null ? null : `${bytesText(used * 1e6)} of ${bytesText(total * 1e6)}`
+  used === null || total === null ? null : `${mibText(used)} of ${mibText(total)}`

@@ -1,5 +1,5 @@
 import type { WorkloadStatus } from '../../../../schemas/workload-status.ts'
-import { bytesText, countText } from '../../format/amounts.ts'
+import { countText, mibText } from '../../format/amounts.ts'
 import { wordOf } from '../../format/states.ts'
 import { Card } from '../../parts/card.tsx'
 import { Empty } from '../../parts/empty.tsx'
@@ -29,7 +29,7 @@ export const WorkloadFacts = ({ status }: { status: WorkloadStatus | undefined }
           ['Last error', text(status.last_error)],
           ['Next start', time(status.next_at)],
           ['Process', status.pid],
-          ['Memory', status.memory_mb === null ? null : bytesText(status.memory_mb * 1e6)],
+          ['Memory', status.memory_mb === null ? null : mibText(status.memory_mb)],
           ['Run', status.run_id === null ? null : <Plain text={status.run_id} mono />],
           ['Digest', <Plain text={status.digest} mono />],
         ]}

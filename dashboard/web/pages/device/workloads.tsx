@@ -3,7 +3,7 @@ import type { DeviceShown } from '../../../../schemas/dashboard.ts'
 import type { OutputOf } from '../../../../schemas/operations.ts'
 import type { WorkloadStatus } from '../../../../schemas/workload-status.ts'
 import { useAction, useApi } from '../../api/use-ask.ts'
-import { bytesText, countText } from '../../format/amounts.ts'
+import { countText, mibText } from '../../format/amounts.ts'
 import { wordOf } from '../../format/states.ts'
 import { Button, LinkButton } from '../../parts/button.tsx'
 import { Card } from '../../parts/card.tsx'
@@ -97,7 +97,7 @@ const columnsOf = (device: string): readonly Column<WorkloadStatus>[] => [
     align: 'right',
     cell: (one) => (
       <span class="workload-process number">
-        {one.memory_mb === null ? '–' : bytesText(one.memory_mb * 1e6)}
+        {one.memory_mb === null ? '–' : mibText(one.memory_mb)}
         {one.pid !== null && <span class="muted">pid {one.pid}</span>}
       </span>
     ),

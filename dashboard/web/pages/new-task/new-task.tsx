@@ -33,7 +33,9 @@ export const NewTaskPage = () => {
   const { mayAct } = useSession()
   const { query } = useQuery()
   const from = query['from']
-  const { data, error } = useAsk<Task>(from === undefined || !mayAct ? null : `/tasks/${encodeURIComponent(from)}`)
+  const asked = useAsk<Task>(from === undefined || !mayAct ? null : `/tasks/${encodeURIComponent(from)}`)
+  // The last answer stays when the address names another task, or none.
+  const base = asked.data?.task_id === from ? asked.data : undefined
   const head = <PageHead title="New task" up={{ href: '/tasks', label: 'Tasks' }} />
   if (!mayAct)
     return (
@@ -44,17 +46,17 @@ export const NewTaskPage = () => {
         </Empty>
       </>
     )
-  if (from !== undefined && !data)
+  if (from !== undefined && !base)
     return (
       <>
         {head}
-        {error ? <Fault error={error} /> : <Skeleton lines={8} />}
+        {asked.error ? <Fault error={asked.error} /> : <Skeleton lines={8} />}
       </>
     )
   return (
     <>
       {head}
-      <TaskEditor key={from ?? ''} base={data} start={startOf(data, query)} />
+      <TaskEditor key={from ?? ''} base={base} start={startOf(base, query)} />
     </>
   )
 }

@@ -65,6 +65,8 @@ export const hasOptions = (form: TaskForm): boolean =>
 
 type Fields = Readonly<Record<string, unknown>>
 type Fault = (field: string, message: string) => void
+/** The value of a task whose fields nobody has touched, since a text may say less than the value; otherwise what is read of them. */
+type AsItWas = <T>(names: readonly (keyof TaskForm)[], value: T | undefined, read: () => T) => T
 /** A task on its way to be checked or submitted. */
 export interface Draft {
   type: string
@@ -81,11 +83,16 @@ export const draftOf = (form: TaskForm, base?: Task): { draft: Draft; faults: re
   const faults: FieldFault[] = []
   const fault: Fault = (field, message) => void faults.push({ field, code: 'unreadable', message })
   const number = (field: string, text: string): number | undefined => numberOf(text, field, fault)
+  const before = base && formOf(base)
+  const asItWas: AsItWas = (names, value, read) =>
+    value !== undefined && before && names.every((name) => form[name] === before[name]) ? value : read()
   const kept = base && form.kind === kindOf(base) ? base.payload : {}
   const payload = given(kept, {
-    ...payloadOf(form, fault),
-    ...(form.kind === 'kept' && base?.payload.workload !== undefined ? {} : { cwd: form.cwd.trim() || undefined }),
-    env: envOf(form.env, fault),
+    ...payloadOf(form, base?.payload ?? {}, asItWas, fault),
+    ...(form.kind === 'kept' && base?.payload.workload !== undefined
+      ? {}
+      : { cwd: asItWas(['cwd'], base?.payload.cwd, () => form.cwd.trim() || undefined) }),
+    env: asItWas(['env'], base?.payload.env, () => envOf(form.env, fault)),
   })
   const { repository, ref, environment, path } = base?.target ?? {}
   return {
@@ -106,11 +113,11 @@ export const draftOf = (form: TaskForm, base?: Task): { draft: Draft; faults: re
         start_within_seconds: number('options.start_within_seconds', form.startWithin),
       }),
       priority: form.priority,
-      tags: form.tags
-        .split(',')
-        .map((tag) => tag.trim())
-        .filter((tag) => tag !== ''),
-      metadata: given(base?.metadata ?? {}, { name: form.name.trim() || undefined, title: undefined }),
+      tags: asItWas(['tags'], base?.tags, () => tagsOf(form.tags)),
+      metadata: given(base?.metadata ?? {}, {
+        name: asItWas(['name'], base?.metadata['title'] ?? base?.metadata['name'], () => form.name.trim() || undefined),
+        title: undefined,
+      }),
     },
     faults,
   }
@@ -124,25 +131,23 @@ export const missingIn = ({ payload: { command, script, prompt } }: Draft): read
   return prompt === '' ? missing('prompt', 'Say what it is to do') : []
 }
 
-const payloadOf = (form: TaskForm, fault: Fault): Fields => {
+const payloadOf = (form: TaskForm, was: Partial<Task['payload']>, asItWas: AsItWas, fault: Fault): Fields => {
   switch (form.kind) {
     case 'command':
-      return { command: commandOf(form, fault) }
+      return { command: asItWas<unknown>(['commandAs', 'command'], was.command, () => commandOf(form, fault)) }
     case 'script':
-      return { script: form.script.replaceAll('\r\n', '\n'), args: linesOf(form.args) }
+      return {
+        script: asItWas(['script'], was.script, () => form.script.replaceAll('\r\n', '\n')),
+        args: asItWas<Task['payload']['args']>(['args'], was.args, () => linesOf(form.args)),
+      }
     case 'agent':
       return {
-        prompt: form.prompt.trim(),
-        system: form.system.trim() || undefined,
+        prompt: asItWas(['prompt'], was.prompt, () => form.prompt.trim()),
+        system: asItWas(['system'], was.system, () => form.system.trim() || undefined),
         agent: form.agent.trim() || undefined,
         provider: form.provider.trim() || undefined,
         model: form.model.trim() || undefined,
-        approve:
-          form.approve === 'matching'
-            ? { matching: linesOf(form.patterns) ?? [] }
-            : form.approve === 'tools'
-              ? 'tools'
-              : undefined,
+        approve: asItWas<unknown>(['approve', 'patterns'], was.approve, () => approveOf(form)),
         budget: orNothing({
           tokens: numberOf(form.tokens, 'payload.budget.tokens', fault),
           cost: numberOf(form.cost, 'payload.budget.cost', fault),
@@ -165,6 +170,11 @@ const commandOf = ({ commandAs, command }: TaskForm, fault: Fault): unknown => {
   if (split.ok) return split.words
   fault('payload.command', split.reason)
   return [command]
+}
+
+const approveOf = ({ approve, patterns }: TaskForm): unknown => {
+  if (approve === 'matching') return { matching: linesOf(patterns) ?? [] }
+  return approve === 'tools' ? 'tools' : undefined
 }
 
 const serversOf = (text: string, fault: Fault): unknown => {
@@ -196,8 +206,13 @@ const numberOf = (text: string, field: string, fault: Fault): number | undefined
   fault(field, 'This is not a number')
   return undefined
 }
-const linesOf = (text: string): readonly string[] | undefined => orNothing(text.split('\n').filter((line) => line !== ''))
+const linesOf = (text: string): string[] | undefined => orNothing(text.split('\n').filter((line) => line !== ''))
 const wordsOf = (text: string): readonly string[] => text.split(/[\s,]+/).filter((word) => word !== '')
+const tagsOf = (text: string): string[] =>
+  text
+    .split(',')
+    .map((tag) => tag.trim())
+    .filter((tag) => tag !== '')
 const orNothing = <T extends object>(value: T): T | undefined =>
   Object.values(value).every((one) => one === undefined) ? undefined : value
 

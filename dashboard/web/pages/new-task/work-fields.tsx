@@ -1,3 +1,4 @@
+import { useState } from 'preact/hooks'
 import { splitWords } from '../../format/shell-words.ts'
 import { Plain } from '../../parts/plain.tsx'
 import { Check, Choice, type FieldsProps, Text } from './fields.tsx'
@@ -63,6 +64,10 @@ export const ScriptFields = (props: FieldsProps) => (
 /** What an agent is asked, and how far it may go. */
 export const AgentFields = (props: FieldsProps) => {
   const { form, change, faultOf } = props
+  // As it begins: it must not close under somebody who types.
+  const [isOpen] = useState(
+    () => [form.system, form.agent, form.secrets, form.servers, form.session].some((text) => text !== '') || form.keep,
+  )
   return (
     <>
       <Text {...props} name="prompt" of="payload.prompt" label="What it is to do" hint="In your own words." rows={6} />
@@ -98,10 +103,7 @@ export const AgentFields = (props: FieldsProps) => {
         <Text {...props} name="cost" of="payload.budget.cost" label="At most so many dollars" placeholder="2" />
         <Text {...props} name="turns" of="payload.max_turns" label="At most so many turns" placeholder="100" />
       </div>
-      <details
-        class="form-more"
-        open={[form.system, form.agent, form.secrets, form.servers, form.session].some((text) => text !== '') || form.keep}
-      >
+      <details class="form-more" open={isOpen}>
         <summary>More about the agent</summary>
         <div class="form">
           <Text {...props} name="system" of="payload.system" label="What it is to keep in mind" rows={3} />

@@ -34,8 +34,10 @@ export const Actions = ({ task, runs, onChanged }: ActionsProps) => {
       onChanged()
     },
   )
+  // An answer may be lost: who presses again before another task is shown means the same.
+  const [key] = useState(newKey)
   const again = useAction(
-    (key: string) => ask<Task>('POST', `${path}/retry`, { idempotency_key: key }),
+    () => ask<Task>('POST', `${path}/retry`, { idempotency_key: key }),
     (next) => {
       toast('good', 'It was submitted once more')
       route(`/tasks/${next.task_id}`)
@@ -72,7 +74,7 @@ export const Actions = ({ task, runs, onChanged }: ActionsProps) => {
     <>
       {again.error && <Fault error={again.error} />}
       <LinkButton href={`/tasks/new?from=${task.task_id}`}>Edit and run again</LinkButton>
-      <Button kind="primary" icon="refresh" busy={again.isBusy} onClick={() => void again.run(newKey())}>
+      <Button kind="primary" icon="refresh" busy={again.isBusy} onClick={() => void again.run()}>
         Run again
       </Button>
     </>

@@ -28,6 +28,8 @@ export const Runs = ({ runs, chosen, isFanout, hasMore, isLoading, onMore, hrefO
   const [most, setMost] = useState(first)
   const counts = new Map<string, number>()
   for (const run of runs) counts.set(run.state, (counts.get(run.state) ?? 0) + 1)
+  // What is in force is shown, also when nothing is left of it.
+  if (state !== '' && !counts.has(state)) counts.set(state, 0)
   const fitting = runs.filter((run) => state === '' || run.state === state)
   // Of attempts the last one counts, of devices each.
   const ordered = isFanout ? fitting : fitting.toReversed()
@@ -65,7 +67,7 @@ export const Runs = ({ runs, chosen, isFanout, hasMore, isLoading, onMore, hrefO
       title={isFanout ? `Runs on ${hasMore ? 'more than ' : ''}${plural(runs.length, 'device')}` : plural(runs.length, 'attempt')}
       flush
       aside={
-        counts.size > 1 && (
+        (counts.size > 1 || state !== '') && (
           <Segments
             label="State"
             value={state}
@@ -86,7 +88,7 @@ export const Runs = ({ runs, chosen, isFanout, hasMore, isLoading, onMore, hrefO
           isLoading={isLoading && most >= ordered.length}
           onMore={() => {
             setMost(most + 50)
-            if (most + 50 >= runs.length && hasMore) onMore()
+            if (most + 50 >= ordered.length && hasMore) onMore()
           }}
         />
       )}

@@ -1,3 +1,4 @@
+import type { WireError } from '../../../../schemas/errors.ts'
 import type { Task } from '../../../../schemas/task.ts'
 import { RunConversation } from '../../agent/run-conversation.tsx'
 import { isOver } from '../../format/task-states.ts'
@@ -28,7 +29,7 @@ import './task.css'
 export const TaskPage = ({ params }: PageProps) => {
   const taskId = params['task'] ?? ''
   const { shown, error, isLoading, more, refresh } = useTask(taskId)
-  if (shown) return <Whole shown={shown} isLoading={isLoading} onMore={more} onChanged={refresh} />
+  if (shown) return <Whole {...{ shown, error, isLoading }} onMore={more} onChanged={refresh} />
   return (
     <>
       <PageHead title={taskId} up={{ href: '/tasks', label: 'Tasks' }} />
@@ -48,6 +49,8 @@ export const TaskPage = ({ params }: PageProps) => {
 
 interface WholeProps {
   shown: ShownTask
+  /** Why it may not be as it is now. */
+  error: WireError | null
   isLoading: boolean
   onMore: () => void
   onChanged: () => void
@@ -59,7 +62,7 @@ const tabs = [
   { id: 'details', label: 'Details' },
 ] as const
 
-const Whole = ({ shown, isLoading, onMore, onChanged }: WholeProps) => {
+const Whole = ({ shown, error, isLoading, onMore, onChanged }: WholeProps) => {
   const { task, runs, history, hasMore } = shown
   const { query, hrefWith } = useQuery()
   const isWide = task.target.fanout === 'all' && runs.length > 1
@@ -73,10 +76,11 @@ const Whole = ({ shown, isLoading, onMore, onChanged }: WholeProps) => {
         title={whatOf(task, 64)}
         up={{ href: '/tasks', label: 'Tasks' }}
         beside={<State state={task.state} />}
-        actions={<Actions task={task} runs={runs} onChanged={onChanged} />}
+        actions={<Actions key={task.task_id} task={task} runs={runs} onChanged={onChanged} />}
       >
         <Line task={task} />
       </PageHead>
+      {error && <Fault error={error} onRetry={onChanged} />}
       <Facts task={task} run={run} />
       {(runs.length > 1 || hasMore) && (
         <Runs

@@ -4,6 +4,7 @@ import type { OutputOf } from '../../../../schemas/operations.ts'
 import type { HistoryEntry, Run, Task } from '../../../../schemas/task.ts'
 import { withQuery } from '../../api/ask.ts'
 import { useApi } from '../../api/use-ask.ts'
+import { waitBefore } from '../../live/backoff.ts'
 import { useNews } from '../../live/use-live.ts'
 
 type Page = OutputOf<'task.get'>
@@ -34,6 +35,8 @@ export const useTask = (taskId: string) => {
     let isRung = true
     let hasRead = false
     let wake: () => void = () => undefined
+    let failures = 0
+    let retry: ReturnType<typeof setTimeout> | undefined
     const rest = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
     wanted.current = {
       pages: pagesAtOnce,
@@ -49,31 +52,35 @@ export const useTask = (taskId: string) => {
         if (!isRung)
           await new Promise<void>((resolve) => {
             wake = resolve
+            if (failures > 0) retry = setTimeout(resolve, waitBefore(failures, Math.random()))
           })
+        clearTimeout(retry)
         if (isLeft) return
         isRung = false
         setLoading(true)
-        await readAll()
+        const refusal = await readAll()
         if (isLeft) return
+        failures = refusal?.retryable ? failures + 1 : 0
         hasRead = true
         setLoading(false)
         await rest(againMs)
       }
     }
-    const readAll = async (): Promise<void> => {
+    const readAll = async (): Promise<WireError | undefined> => {
       let cursor: string | undefined
       for (let index = 0; index < wanted.current.pages; index++) {
         if (index > 0 && hasRead) await rest(againMs)
         const outcome = await ask<Page>('GET', withQuery(`/tasks/${encodeURIComponent(taskId)}`, { cursor }))
-        if (isLeft) return
+        if (isLeft) return undefined
         setError(outcome.ok ? null : outcome.error)
-        if (!outcome.ok) return
+        if (!outcome.ok) return outcome.error
         const { output } = outcome
         const isLast = output.cursor === null
         setPages((before) => [...before.slice(0, index), output, ...(isLast ? [] : before.slice(index + 1))])
-        if (output.cursor === null) return
+        if (output.cursor === null) return undefined
         cursor = output.cursor
       }
+      return undefined
     }
     void keepUp()
     return () => {

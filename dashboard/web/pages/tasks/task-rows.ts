@@ -20,7 +20,13 @@ export const hasUnknown = (rows: readonly Task[], { tasks, more }: TasksChange):
   return more > 0 || tasks.some((task) => !known.has(task.task_id))
 }
 
-/** Rows after the first page was read again: those that are shown as they are now, and those that are new, which stand before them. */
+/** The rows of which it is not known when they began, though a change says that they are not queued any more. */
+export const lackStart = (rows: readonly Task[], { tasks }: TasksChange): readonly string[] => {
+  const moved = new Set(tasks.filter((task) => task.state !== 'queued').map((task) => task.task_id))
+  return rows.filter((row) => row.started_at === null && moved.has(row.task_id)).map((row) => row.task_id)
+}
+
+/** Rows after the first page, or some more, was read again: those that are shown as they are now, and those that are new, which stand before them. */
 export const withFirstPage = (
   rows: readonly Task[],
   page: readonly Task[],

@@ -22,7 +22,7 @@ export const AddDeviceDialog = ({ onClose }: { onClose: () => void }) => {
   const [url, setUrl] = useState(broker_url)
   const [made, setMade] = useState<Made | null>(null)
   return (
-    <Dialog title="Add a device" onClose={onClose} wide>
+    <Dialog title="Add a device" onClose={onClose} wide keep={made !== null}>
       {made ? <Shown made={made} url={url} onUrl={setUrl} onClose={onClose} /> : <Asked onMade={setMade} onClose={onClose} />}
     </Dialog>
   )

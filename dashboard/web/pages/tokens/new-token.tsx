@@ -23,7 +23,7 @@ const roles = [
 export const NewTokenDialog = ({ onClose }: { onClose: () => void }) => {
   const [made, setMade] = useState<Made | null>(null)
   return (
-    <Dialog title={made ? 'The new token' : 'New token'} onClose={onClose}>
+    <Dialog title={made ? 'The new token' : 'New token'} onClose={onClose} keep={made !== null}>
       {made ? <Shown made={made} onClose={onClose} /> : <Asked onMade={setMade} onClose={onClose} />}
     </Dialog>
   )
