@@ -4,7 +4,15 @@ import { Jws, PublicJwk } from '../schemas/keys.ts'
 import { jwkOf, publicKeyOf, thumbprintOf } from './p256.ts'
 
 /** What a signature is for. It is signed along, so that what was signed for one purpose serves no other. */
-export type JwsType = 'skein-command' | 'skein-epoch' | 'skein-revoked' | 'skein-join' | 'skein-joined' | 'skein-renew'
+export type JwsType =
+  | 'skein-command'
+  | 'skein-epoch'
+  | 'skein-revoked'
+  | 'skein-join'
+  | 'skein-joined'
+  | 'skein-renew'
+  | 'skein-release'
+  | 'skein-desired'
 
 const Header = z.looseObject({ alg: z.literal('ES256'), kid: z.string(), typ: z.string(), jwk: PublicJwk.optional() })
 

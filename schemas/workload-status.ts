@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { ReportedRelease } from './desired.ts'
 import { Instant, RunId } from './ids.ts'
 import { runModes, WorkloadName } from './workload.ts'
 
@@ -36,7 +37,7 @@ export const WorkloadStatus = z.looseObject({
   run_mode: z.enum(runModes),
   version: z.string().nullable(),
   tags: z.array(z.string()),
-  /** `local`, or the release that it belongs to. */
+  /** `local`, or the release that it belongs to, as `name@version`. */
   origin: z.string(),
   state: z.string(),
   /** Why it is in this state, or what it waits for. */
@@ -96,5 +97,7 @@ export const Reported = z.looseObject({
   /** It did not fit in a message: details are left out, and as a last resort the last workloads. */
   is_partial: z.boolean().optional(),
   workloads: z.array(WorkloadStatus),
+  /** Missing where a device knows of no releases. */
+  releases: z.array(ReportedRelease).optional(),
 })
 export type Reported = z.infer<typeof Reported>
