@@ -19,6 +19,8 @@ export const pathsIn = (data: string) => ({
   controller: join(data, 'controller'),
   controllerDb: join(data, 'controller', 'controller.db'),
   logDb: join(data, 'controller', 'logs.db'),
+  /** Bundles of releases, by their sha256. */
+  blobs: join(data, 'controller', 'blobs'),
   devices: join(data, 'devices'),
   /** Profiles of agents beside those that are known. */
   agents: join(data, 'agents'),

@@ -1,6 +1,8 @@
 import { openSound } from '../../base/damage.ts'
 import { type Db, openDatabase } from '../../base/database.ts'
 import { createApprovals } from './approvals.ts'
+import { createDeployments } from './deployments.ts'
+import { createDesiredTable } from './desired.ts'
 import { createDeviceMetrics } from './device-metrics.ts'
 import { createDevices } from './devices.ts'
 import { createEnded } from './ended.ts'
@@ -15,11 +17,13 @@ import fifth from './migrations/005.sql'
 import sixth from './migrations/006.sql'
 import seventh from './migrations/007.sql'
 import eighth from './migrations/008.sql'
+import ninth from './migrations/009.sql'
 import logsFirst from './migrations/logs-001.sql'
 import logsBytes from './migrations/logs-002.sql'
 import logsRemoved from './migrations/logs-003.sql'
 import logsMetrics from './migrations/logs-004.sql'
 import { createQueue } from './queue.ts'
+import { createReleases } from './releases.ts'
 import { repair } from './repair.ts'
 import { createReportedTable } from './reported.ts'
 import { createRuns } from './runs.ts'
@@ -36,6 +40,7 @@ export const migrations = [
   { number: 6, sql: sixth },
   { number: 7, sql: seventh },
   { number: 8, sql: eighth },
+  { number: 9, sql: ninth },
 ]
 export const logMigrations = [
   { number: 1, sql: logsFirst },
@@ -72,6 +77,9 @@ export const storeOver = (db: Db, logDb: Db) => ({
   tokens: createTokens(db),
   joinings: createJoinings(db),
   approvals: createApprovals(db),
+  releases: createReleases(db),
+  desired: createDesiredTable(db),
+  deployments: createDeployments(db),
   logs: createLogs(logDb),
   deviceMetrics: createDeviceMetrics(logDb),
   close: () => {
