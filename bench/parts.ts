@@ -4,6 +4,7 @@ import { dispatch } from './dispatch.ts'
 import { latency } from './latency.ts'
 import { logs } from './logs.ts'
 import type { BenchPart } from './part.ts'
+import { rollout } from './rollout.ts'
 import { scale } from './scale.ts'
 import { start } from './start.ts'
 import { supervise } from './supervise.ts'
@@ -19,5 +20,6 @@ export const benchParts: Readonly<Record<string, BenchPart>> = {
   device,
   scale,
   dashboard,
+  rollout,
   validate,
 }

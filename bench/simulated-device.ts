@@ -1,9 +1,11 @@
 import { type KeyObject, randomUUID } from 'node:crypto'
 import { fullJitterMs } from '../base/backoff.ts'
 import { readJws } from '../base/jws.ts'
+import type { Desired } from '../schemas/desired.ts'
 import type { Command } from '../schemas/exchange.ts'
 import { topicOf } from '../schemas/topics.ts'
 import { type MqttClient, openMqttClient } from './mqtt-client.ts'
+import { simulateReleases } from './simulated-releases.ts'
 
 export interface SimulatedDeviceOptions {
   url: string
@@ -74,6 +76,10 @@ export const startSimulatedDevice = (options: SimulatedDeviceOptions): { close()
     heartbeat: topicOf(fleet, 'deviceHeartbeat', { device: name }),
     command: topicOf(fleet, 'deviceCommand', { device: name, verb: '' }),
     controller: topicOf(fleet, 'controllerState', {}),
+    desired: topicOf(fleet, 'deviceDesired', { device: name }),
+    fetch: topicOf(fleet, 'deviceFetch', { device: name }),
+    reported: topicOf(fleet, 'deviceReported', { device: name }),
+    blob: `skein/v1/${fleet}/device/${name}/blob/`,
   }
   const facts = { labels: { os: 'linux', ...options.labels }, capacity: options.capacity, version: 'bench' }
   const now = (): string => new Date().toISOString()
@@ -158,7 +164,26 @@ export const startSimulatedDevice = (options: SimulatedDeviceOptions): { close()
     }
   }
 
+  let reportedSeq = 0
+  const releases = simulateReleases({
+    fetch: (request) => client?.publish(topics.fetch, JSON.stringify(request), done),
+    report: (revision, told) => {
+      reportedSeq += 1
+      const reported = { journal, seq: reportedSeq, at: now(), revision, workloads: [], releases: told }
+      client?.publish(topics.reported, JSON.stringify(reported), done, true)
+    },
+  })
+
   const message = (topic: string, payload: Buffer): void => {
+    if (topic === topics.desired) {
+      const signed = readJws(JSON.parse(payload.toString()), 'skein-desired', (_, carried) => carried)
+      if (!signed.ok) throw new Error(`${name} was told by nobody whom it believes what to run: ${signed.reason}`)
+      return releases.desired(signed.payload as Desired) // signed by our own controller
+    }
+    if (topic.startsWith(topics.blob)) {
+      const [sha256 = '', offset = ''] = topic.slice(topics.blob.length).split('/')
+      return releases.piece(sha256, Number(offset), payload)
+    }
     if (topic.startsWith(topics.command)) return command(topic.slice(topics.command.length), payload)
     if (topic !== topics.controller) return
     const state = JSON.parse(payload.toString())
@@ -188,12 +213,7 @@ export const startSimulatedDevice = (options: SimulatedDeviceOptions): { close()
     } catch {
       return again()
     }
-    await client.subscribe([
-      topicOf(fleet, 'deviceDesired', { device: name }),
-      `${topics.command}+`,
-      `skein/v1/${fleet}/device/${name}/blob/#`,
-      topics.controller,
-    ])
+    await client.subscribe([topics.desired, `${topics.command}+`, `${topics.blob}+/+`, topics.controller])
     client?.publish(topics.state, stateOf('online'), done, true)
     client?.publish(topics.info, JSON.stringify(facts), done, true)
     hello()

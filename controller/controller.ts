@@ -12,6 +12,9 @@ import { createApprovalKeeping } from './approvals.ts'
 import type { Ask } from './asking.ts'
 import { createAudit } from './audit.ts'
 import { silentAfterMs } from './core/leases.ts'
+import { startDeployments } from './deployments/deployments.ts'
+import { createFacts } from './deployments/facts.ts'
+import { deploymentOperations } from './deployments/operations.ts'
 import { createDeviceAsking } from './device-asking.ts'
 import { createDispatcher } from './dispatcher.ts'
 import { openDeviceDoor, readJson } from './doors/devices.ts'
@@ -33,6 +36,10 @@ import { metricsOperation } from './metrics-history/operation.ts'
 import { createOperations } from './operations.ts'
 import { previewing } from './previewing.ts'
 import { type Reading, readingHere } from './reading/reading.ts'
+import { openBlobs } from './releases/blobs.ts'
+import { createDesired } from './releases/desired.ts'
+import { releaseOperations } from './releases/operations.ts'
+import { startServing } from './releases/serving.ts'
 import { createReporting } from './reporting.ts'
 import { createRestored } from './restored.ts'
 import { keepAll, type RetentionPolicy, startRetention } from './retention.ts'
@@ -71,6 +78,8 @@ export interface ControllerDeps {
   retention?: RetentionPolicy
   /** How long the metrics of devices are kept. */
   keepMetricsMs?: number
+  /** Where bundles of releases are kept. */
+  blobs: string
   /** Told whenever the epoch is set: at the start, and when it has to rise. */
   onEpoch: (epoch: number) => void
 }
@@ -124,6 +133,11 @@ export const startController = async (deps: ControllerDeps): Promise<Controller>
   const storing = startStoring({
     ...{ store, fleet, dispatcher, effects, metrics, clock, log },
     damaged: (database, error) => deps.damaged?.(database, error),
+    voided: () => {
+      if (!isReady) return
+      desired.forget()
+      deployments.reload()
+    },
     recovered: () => {
       // Before tokens of a key that was made meanwhile: the list that tells of it may be among what was not stored.
       trust.tellRevoked()
@@ -159,12 +173,21 @@ export const startController = async (deps: ControllerDeps): Promise<Controller>
     renewLocalTokens: deps.renewLocalTokens ?? (async () => undefined),
     certificate: deps.certificate ?? (() => undefined),
     roomFor: dispatcher.roomFor,
-    left: (device) => void history.forget(device),
+    leaving: (device) => desired.left(device),
+    left: (device) => {
+      void history.forget(device)
+      deployments.stirred(device)
+    },
     giveUp,
     clock,
     chance,
     log,
   })
+  const blobs = openBlobs(deps.blobs, clock)
+  const desired = createDesired({ fleetName, store, effects, keys: deps.keys, epoch: epochs.now, clock })
+  const serving = startServing({ fleetName, bus, blobs, mayHave: desired.mayHave, clock, log })
+  const facts = createFacts(fleet, store)
+  const deployments = startDeployments({ store, effects, commits, desired, facts, clock, log })
   const fetching = createFetching({ store, fleet, effects, clock })
   const approvals = createApprovalKeeping({ store, fleet, effects, commits, clock, log })
   const exchange = createExchange({
@@ -185,6 +208,7 @@ export const startController = async (deps: ControllerDeps): Promise<Controller>
     roomFor: dispatcher.roomFor,
     isFromOldCopy: restored.isOld,
     heardMetrics: history.heard,
+    desiredFor: desired.welcomed,
   })
   const watch = createWatch({
     store,
@@ -232,6 +256,8 @@ export const startController = async (deps: ControllerDeps): Promise<Controller>
       ...metricsOperation({ fleet, history, reading, clock }),
       ...agentOperations({ store, reading, asking, effects, commits, clock, chance }),
       ...workloadOperations({ fleet, views, asking, effects, commits, clock, chance }),
+      ...releaseOperations({ store, blobs, commits, effects, clock }),
+      ...deploymentOperations({ store, fleet, views, deployments, facts, commits, effects, clock, chance }),
     },
     used: trust.used,
     host: deps.host ?? noHost,
@@ -246,8 +272,8 @@ export const startController = async (deps: ControllerDeps): Promise<Controller>
     }
   })
 
-  const reported = createReporting({ store, fleet, effects, commits, clock })
-  await openDeviceDoor({ fleet: fleetName, bus, exchange, reported, output: metrics.output, log })
+  const reported = createReporting({ store, fleet, effects, commits, clock, changed: deployments.stirred })
+  await openDeviceDoor({ fleet: fleetName, bus, exchange, reported, fetch: serving.asked, output: metrics.output, log })
   await bus.subscribe(filterOf(fleetName, 'controllerState'), (message) => {
     const state = ControllerState.safeParse(readJson(message.payload))
     if (!state.success) return
@@ -285,6 +311,9 @@ export const startController = async (deps: ControllerDeps): Promise<Controller>
       history.close()
       storing.close()
       exchange.close()
+      deployments.close()
+      serving.close()
+      blobs.close()
       trust.close()
       fetching.close()
       announce('offline')

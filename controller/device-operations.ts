@@ -22,6 +22,8 @@ export interface DeviceOperationsDeps {
   commits: GroupCommit
   effects: Effects
   revocations: Revocations
+  /** It is leaving the fleet: within that transaction. */
+  leaving: (device: string) => void
   /** It is not in the fleet any more. */
   left: (device: string) => void
   /** The device may have room, or match, now. */
@@ -82,6 +84,7 @@ export const deviceOperations = (deps: DeviceOperationsDeps) => {
           journal: null,
         })
         store.reported.remove(name)
+        deps.leaving(name)
         fleet.leave(name)
         deps.revocations.revoke(store.tokens.live(name).map((row) => row.jti))
         // Nothing of it is left at the broker: an empty message deletes what was retained.

@@ -39,6 +39,8 @@ export interface ExchangeDeps {
   heardOfEpoch: (epoch: number, proof: unknown) => void
   /** A device may have room now. */
   roomFor: (device: string) => void
+  /** The revision that a device is to have which has seen this one. */
+  desiredFor: (device: string, seen: number) => number
 }
 
 /**
@@ -58,6 +60,7 @@ export const createExchange = (deps: ExchangeDeps) => {
     heartbeatMs: deps.heartbeatMs,
     isFromOldCopy: deps.isFromOldCopy,
     credentialsFor: deps.credentialsFor,
+    desiredFor: deps.desiredFor,
   })
 
   const heard = (device: FleetDevice): void => {

@@ -22,6 +22,8 @@ export interface ReconciliationDeps {
   heartbeatMs: number
   isFromOldCopy: () => boolean
   credentialsFor: (device: FleetDevice, hello: Hello) => WelcomeCredentials
+  /** The revision that a device is to have which has seen this one. */
+  desiredFor: (device: string, seen: number) => number
 }
 
 /** The part of a welcome that trust rests on: the keys that hold, the epoch as it was signed, and a new token when it is time. */
@@ -98,7 +100,7 @@ export const createReconciliation = (deps: ReconciliationDeps) => {
       unwanted: [...unwanted, ...foreign],
       cancels: [...new Set(cancels)],
       heartbeat_seconds: heartbeatMs / 1000,
-      revision: 0,
+      revision: deps.desiredFor(name, hello.revision),
       ...deps.credentialsFor(device, hello),
     }
   }

@@ -13,10 +13,12 @@ export interface ReportingDeps {
   effects: Effects
   commits: GroupCommit
   clock: Clock
+  /** What a device reports has changed. */
+  changed: (device: string) => void
 }
 
 /** Takes in what devices report of their workloads: keeps the newest word of each, and tells what has changed. */
-export const createReporting = ({ store, fleet, effects, commits, clock }: ReportingDeps) => {
+export const createReporting = ({ store, fleet, effects, commits, clock, changed }: ReportingDeps) => {
   /** The broker keeps the last word of a device that has left, so it is no sign of life. */
   const take = (name: string, reported: Reported): void => {
     const device = fleet.devices.get(name)
@@ -25,6 +27,7 @@ export const createReporting = ({ store, fleet, effects, commits, clock }: Repor
     device.reported = { ...reported, at: instant(Math.min(clock.now(), Date.parse(reported.at))) }
     if (isSame(before, reported)) return
     store.reported.put(name, device.reported)
+    changed(name)
     for (const { name: workload, ...change } of changesBetween(before, reported)) {
       const type = /^[a-z_]+$/.test(change.state) ? change.state : 'changed'
       effects.event('workload', `skein.workload.${type}`, `${name}/${workload}`, { device: name, name: workload, ...change })

@@ -110,6 +110,7 @@ export const startControllerService = async (options: ControllerServiceOptions):
         },
         ...(options.certificate ? { certificate: options.certificate } : {}),
         overtaken: options.overtaken,
+        blobs: paths.blobs,
         onEpoch: options.onEpoch ?? (() => undefined),
       }),
     )

@@ -20,6 +20,8 @@ export interface StoringDeps {
   log: Log
   /** A database is broken, and cannot be gone on with. */
   damaged: (database: 'controller' | 'logs', error: unknown) => void
+  /** What was derived in memory from what is stored is void. */
+  voided: () => void
   /** It can be stored again: devices are to say hello, and to send again what was not stored. */
   recovered: () => void
 }
@@ -39,6 +41,7 @@ export const startStoring = ({ store, fleet, dispatcher, effects, metrics, clock
   const forget = () => {
     store.tasks.forget()
     store.tokens.forget()
+    deps.voided()
   }
   /** Nothing of a group is stored: what it had brought about in memory is void. */
   const readAnew = () => {

@@ -37,6 +37,8 @@ export interface TrustDeps {
   renewLocalTokens: () => Promise<void>
   certificate: () => string | undefined
   roomFor: (device: string) => void
+  /** A device is about to leave the fleet: within that transaction. */
+  leaving: (device: string) => void
   /** A device is not in the fleet any more. */
   left: (device: string) => void
   giveUp: GiveUp

@@ -19,6 +19,8 @@ import { createLink } from './link.ts'
 import type { Chunk } from './logs/encoder.ts'
 import type { Segments } from './logs/segments.ts'
 import { createShelf } from './logs/shelf.ts'
+import type { BlobLine } from './releases/pulling.ts'
+import type { ReleaseKeeper } from './releases/wire.ts'
 import type { ApprovalAnswer, Runner } from './runner.ts'
 import { createSupervisor, type Work } from './supervisor.ts'
 import type { Pins } from './trust.ts'
@@ -59,10 +61,18 @@ export interface WorkloadsPort {
   commits: GroupCommit
   /** What the controller's clock shows; null while it has not said so. */
   controllerTime: () => number | null
+  /** The same as well as can be known: without it, what this machine's clock shows. */
+  controllerNow: () => number
+  /** Whether the controller hears this device. */
+  isReached: () => boolean
+  /** The way that bundles come. */
+  blobs: BlobLine
   /** Sends a part of a log to whoever follows it; false while the connection does not keep up. */
   show: (workload: string, chunk: Chunk) => boolean
   /** What `statuses` gives is different now. */
   changed: () => void
+  /** The same for what somebody waits for. */
+  tellNow: () => void
   /** An agent waits for somebody's permission, or that has been answered: the controller is told until it knows. */
   approval: (run: string, change: ApprovalChange) => void
 }
@@ -73,6 +83,7 @@ export interface WorkloadKeeper {
   recover(): ReadonlySet<string>
   /** What is reported; null for nothing at all. */
   statuses(): WorkloadStatus[] | null
+  releases?: ReleaseKeeper
   perform: Perform
   answer(answer: ApprovalAnswer & { run: string }): void
   /** What a task starts that names a workload; undefined if there is none of that name. */
@@ -135,8 +146,12 @@ export const createDeviceCore = (deps: DeviceCoreDeps) => {
   const workloads = deps.workloads?.({
     commits,
     controllerTime: () => link.controllerTime(),
+    controllerNow: () => link.controllerNow(),
+    isReached: () => link.isReached(),
+    blobs: { isOpen: () => link.blobs.isOpen(), ask: (fetch) => link.blobs.ask(fetch) },
     show: (workload, chunk) => link.show(workload, chunk),
     changed: () => link.reportedChanged(),
+    tellNow: () => link.tellReported(),
     approval: supervisor.tellApprovalOf,
   })
   const link = createLink({
@@ -180,8 +195,12 @@ export const createDeviceCore = (deps: DeviceCoreDeps) => {
     },
     reported: () => {
       const statuses = workloads?.statuses()
-      return statuses ? { seq: journal.nextReported(), revision: 0, workloads: statuses } : null
+      if (!statuses) return null
+      const releases = workloads?.releases?.reported()
+      const revision = workloads?.releases?.seen()?.revision ?? 0
+      return { seq: journal.nextReported(), revision, workloads: statuses, ...(releases ? { releases } : {}) }
     },
+    releases: workloads?.releases,
   })
 
   /** How much of its streams the controller has not acknowledged. */

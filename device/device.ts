@@ -232,6 +232,7 @@ export const startDevice = async (options: DeviceOptions) => {
     capabilities: runner.capabilities(),
     running: core.supervisor.runs(),
     workloads: keeper?.workloads.live.size ?? 0,
+    ...(keeper?.releases.reported() ? { releases: keeper.releases.reported() } : {}),
     ...(plugins.shown.length === 0 ? {} : { plugins: plugins.shown }),
     ...(room.refusal() === undefined ? {} : { takes_nothing_new: room.refusal() }),
     unacknowledged: core.unacknowledged(),

@@ -21,6 +21,8 @@ export interface HelloSources {
   capacity: number
   /** Why nothing new is taken; undefined if it is. */
   refuses: () => string | undefined
+  /** What it is to run, as it has been told last. */
+  releases?: { seen(): { revision: number } | undefined } | undefined
 }
 
 /** So many logs at most are named in one hello; the others follow when these are acknowledged. */
@@ -46,7 +48,7 @@ export const helloOf = (from: HelloSources, nonce: string, believed: string[]): 
     keys: believed,
     ...(from.identity ? { identity: from.identity.public } : {}),
     ...(from.token ? { token: from.token() } : {}),
-    revision: 0,
+    revision: from.releases?.seen()?.revision ?? 0,
     boot: from.boot,
     mono_ms: clock.mono(),
     at: instant(clock.now()),

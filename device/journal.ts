@@ -7,6 +7,7 @@ import first from './migrations/001.sql'
 import spool from './migrations/002.sql'
 import workloads from './migrations/003.sql'
 import retries from './migrations/004.sql'
+import releases from './migrations/005.sql'
 
 export type StopReason = 'cancelled' | 'timed_out' | 'given_up' | 'superseded' | 'shutdown'
 
@@ -51,6 +52,7 @@ export const journalMigrations = [
   { number: 2, sql: spool },
   { number: 3, sql: workloads },
   { number: 4, sql: retries },
+  { number: 5, sql: releases },
 ]
 
 export const openJournal = (file: string) => createJournal(openDatabase(file, journalMigrations, { exclusive: true }))

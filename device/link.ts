@@ -22,6 +22,7 @@ import { createAnswering, type Perform } from './answering.ts'
 import { createHeartbeat } from './heartbeat.ts'
 import { type HelloSources, helloOf } from './hello.ts'
 import { createRefusals } from './refusals.ts'
+import { createReleaseWire, type ReleaseKeeper } from './releases/wire.ts'
 import { createReporting, type ReportedNow } from './reporting.ts'
 import { createSender } from './sender.ts'
 import type { Supervisor } from './supervisor.ts'
@@ -54,6 +55,7 @@ export interface LinkDeps extends HelloSources {
   perform: Perform
   /** What is true now; null as long as there is nothing to report. */
   reported: () => ReportedNow | null
+  releases?: ReleaseKeeper | undefined
 }
 
 const helloWithinMs = 3000
@@ -75,6 +77,8 @@ export const createLink = (deps: LinkDeps) => {
   /** When the controller sent that welcome, by its own clock. */
   let welcomedAt = 0
   let welcomedEpoch: number | null = null
+  /** It has said so, or its broker has. */
+  let isControllerAway = false
   let helloTimer: Timer | undefined
   /** What was said in the last hello is not so any more: that it is welcome is not enough. */
   let isHelloOld = false
@@ -106,6 +110,8 @@ export const createLink = (deps: LinkDeps) => {
     isConnected: () => !isClosed && bus.isConnected(),
     publish: (payload) => bus.publish(topicOf(fleet, 'deviceReported', { device }), payload, { qos: 1, retain: true }),
   })
+
+  const wire = createReleaseWire({ fleet, device, bus, trust, refused: refusals.note, releases: deps.releases, log })
 
   const publishState = (state: DeviceState['state'], reason?: string): void => {
     const payload: DeviceState = { state, session: journal.session(), at: instant(clock.now()), ...(reason ? { reason } : {}) }
@@ -201,6 +207,7 @@ export const createLink = (deps: LinkDeps) => {
     helloTimer?.cancel()
     if (isHelloOld) sayHelloSoon()
     welcomedEpoch = epoch
+    isControllerAway = false
     welcomedNonce = body.nonce
     trust.learn(body.keys ?? [])
     welcomedAt = issuedAt
@@ -221,6 +228,7 @@ export const createLink = (deps: LinkDeps) => {
         deps.unwanted(body.unwanted)
         sender.startAnew()
         reporting.welcomed()
+        wire.welcomed()
         heartbeat.beatEvery(body.heartbeat_seconds * 1000)
         log.info({ epoch }, 'device is ready')
       })
@@ -255,18 +263,28 @@ export const createLink = (deps: LinkDeps) => {
     trust.refresh()
     sender.pause()
     sayHello()
+    wire.connected()
+  }
+
+  const controllerSays = (message: Message): void => {
+    const read = ControllerState.safeParse(readJson(message.payload))
+    if (!read.success) return
+    const { state, epoch } = read.data
+    // The last word of an earlier one may come late.
+    if (state === 'online' || epoch >= (welcomedEpoch ?? 0)) isControllerAway = state === 'offline'
+    if (state !== 'online') return
+    if (welcomedEpoch !== null && epoch > welcomedEpoch) sayHelloSoon()
+    // Before the first welcome: the hello may have gone out when nobody listened.
+    if (welcomedEpoch === null && !message.retained) sayHelloSoon()
   }
 
   return {
     start: async (): Promise<void> => {
-      await bus.subscribe(filterOf(fleet, 'deviceCommand', { device }), command)
-      await bus.subscribe(filterOf(fleet, 'controllerState'), (message) => {
-        const state = ControllerState.safeParse(readJson(message.payload))
-        if (state.success && state.data.state === 'online' && welcomedEpoch !== null && state.data.epoch > welcomedEpoch)
-          sayHelloSoon()
-        // Before the first welcome: the hello may have gone out when nobody listened.
-        if (state.success && state.data.state === 'online' && !message.retained && welcomedEpoch === null) sayHelloSoon()
-      })
+      await Promise.all([
+        bus.subscribe(filterOf(fleet, 'deviceCommand', { device }), command),
+        bus.subscribe(filterOf(fleet, 'controllerState'), controllerSays),
+        wire.subscribe(() => welcomedEpoch !== null),
+      ])
       bus.onConnect(connected)
       bus.onDisconnect(() => {
         welcomedEpoch = null
@@ -289,6 +307,10 @@ export const createLink = (deps: LinkDeps) => {
     show: sender.show,
     /** What `reported` gives has changed: it is told at once, or with what else changes within a second. */
     reportedChanged: reporting.changed,
+    /** The same for what somebody waits for: it is told at once. */
+    tellReported: reporting.tell,
+    /** The way that bundles come. */
+    blobs: wire.line,
     /** What is told in a heartbeat is different. */
     beat: heartbeat.beat,
     controllerNow,
@@ -297,6 +319,8 @@ export const createLink = (deps: LinkDeps) => {
     /** Thumbprints of the controller keys that are believed. */
     trusted: trust.kids,
     isWelcomed: (): boolean => welcomedEpoch !== null,
+    /** Whether the controller hears this device, as far as can be known. */
+    isReached: (): boolean => welcomedEpoch !== null && !isControllerAway && bus.isConnected(),
     status: () => ({
       connected: bus.isConnected(),
       welcomed: welcomedEpoch !== null,

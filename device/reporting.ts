@@ -4,7 +4,7 @@ import { maxOutputBytes } from '../schemas/request.ts'
 import type { Reported } from '../schemas/workload-status.ts'
 
 /** What is true on the device, without what the link knows. `seq` rises with every change, and is in the journal. */
-export type ReportedNow = Pick<Reported, 'seq' | 'revision' | 'workloads'>
+export type ReportedNow = Pick<Reported, 'seq' | 'revision' | 'workloads' | 'releases'>
 
 export interface ReportingDeps {
   clock: Clock
@@ -31,11 +31,12 @@ export const createReporting = (deps: ReportingDeps) => {
     const now = deps.isConnected() ? deps.reported() : null
     if (!now) return
     toldMono = clock.mono()
-    const { seq, revision, workloads } = now
-    deps.publish(fitting({ journal: deps.journal, seq, at: instant(deps.controllerNow()), revision, workloads }))
+    deps.publish(fitting({ journal: deps.journal, at: instant(deps.controllerNow()), ...now }))
   }
 
   return {
+    /** At once. */
+    tell,
     welcomed: tell,
     changed: (): void => {
       if (timer) return

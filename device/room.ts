@@ -59,7 +59,16 @@ export const watchRoom = ({ folder, spoolMb, logMb, clock, log, changed }: RoomD
       if (!isLow) return undefined
       return `disk_full: only ${Math.floor(free / 1024)} KiB${freeFiles < 2 * leastFiles ? ` and ${freeFiles} files` : ''} are free`
     },
+    /** Why so many bytes more have no room; undefined if they have. */
+    lacks: (bytes: number): string | undefined => {
+      measure()
+      if (!isLow && free - reserve >= bytes) return undefined
+      return `disk_full: it takes ${mebibytes(bytes)}, and only ${mebibytes(Math.max(0, free - reserve))} can be had`
+    },
     close: (): void => measuring.cancel(),
   }
 }
+
+const mebibytes = (bytes: number): string => `${(bytes / mb).toFixed(1)} MiB`
+
 export type Room = ReturnType<typeof watchRoom>

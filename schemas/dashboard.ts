@@ -1,5 +1,8 @@
 import { z } from 'zod'
 import type { Approval } from './approval-operations.ts'
+import type { DeploymentState, DeviceCounts } from './deployment.ts'
+import { DeploymentId } from './deployment-operations.ts'
+import type { ReportedRelease } from './desired.ts'
 import type { DevicePresence } from './device.ts'
 import type { WireError } from './errors.ts'
 import { DeviceName, RunId, TaskId } from './ids.ts'
@@ -20,6 +23,9 @@ export const View = z.discriminatedUnion('view', [
   z.strictObject({ view: z.literal('tasks') }),
   z.strictObject({ view: z.literal('task'), task_id: TaskId }),
   z.strictObject({ view: z.literal('approvals') }),
+  /** Tells that something about deployments or releases is not as it was; the browser asks for what it shows. */
+  z.strictObject({ view: z.literal('deployments') }),
+  z.strictObject({ view: z.literal('deployment'), deployment_id: DeploymentId }),
   /** The log of a run, or what its agent does, from the record after `after` on: first what is stored, then live. */
   z.strictObject({ view: z.literal('log'), task_id: TaskId, run: RunId, after: z.number().int().min(0) }),
   z.strictObject({ view: z.literal('events'), task_id: TaskId, run: RunId, after: z.number().int().min(0) }),
@@ -80,6 +86,9 @@ export const attentionKinds = [
   'crash_loop',
   'workload_failed',
   'workload_unhealthy',
+  'deployment_failed',
+  'deployment_rolled_back',
+  'deployment_paused',
   'disk_full',
   'device_refuses',
   'device_stale',
@@ -99,6 +108,18 @@ export interface Attention {
   workload?: string
   task_id?: string
   approval?: string
+  deployment?: string
+}
+
+/** A deployment that is under way. */
+export interface RunningDeployment {
+  deployment_id: string
+  release: string
+  state: DeploymentState
+  reason: string | null
+  devices: number
+  counts: z.infer<typeof DeviceCounts>
+  expected_end_at: number | null
 }
 
 export interface RecentTask {
@@ -124,6 +145,8 @@ export interface Overview {
   queue: { depth: number; oldest_seconds: number | null }
   throughput: OutputOf<'task.throughput'>
   recent: readonly RecentTask[]
+  /** The newest 20 of those that are under way. */
+  deployments: readonly RunningDeployment[]
   /** The most urgent 50. */
   attention: readonly Attention[]
   attention_count: number
@@ -150,8 +173,14 @@ export interface DeviceShown {
   running: readonly string[]
   /** Why it takes nothing new, in its own words. */
   refuses: string | null
-  /** What it has said of its workloads last; null until it has. */
-  reported: { at: string; revision: number; is_partial: boolean; workloads: readonly WorkloadStatus[] } | null
+  /** What it has said of its workloads and releases last; null until it has. */
+  reported: {
+    at: string
+    revision: number
+    is_partial: boolean
+    workloads: readonly WorkloadStatus[]
+    releases: readonly ReportedRelease[]
+  } | null
 }
 
 /** `tasks`: nothing at first, then those that have changed; `more` of them were not named. */
@@ -170,6 +199,11 @@ export interface ChangedTask {
 
 /** `task`: something about it, or one of its runs, is not as it was. */
 export interface TaskChange {
+  changed: number
+}
+
+/** `deployments` and `deployment`: something is not as it was. */
+export interface DeploymentsChange {
   changed: number
 }
 

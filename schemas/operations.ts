@@ -1,8 +1,10 @@
 import { z } from 'zod'
 import { approvalOperations } from './approval-operations.ts'
+import { deploymentOperations } from './deployment-operations.ts'
 import { deviceOperations } from './device-operations.ts'
 import { Instant } from './ids.ts'
 import { askerRoles, number, type Operation, yesOrNo } from './operation.ts'
+import { releaseOperations } from './release-operations.ts'
 import { taskOperations } from './task-operations.ts'
 import { trustOperations } from './trust-operations.ts'
 import { workloadOperations } from './workload-operations.ts'
@@ -13,6 +15,8 @@ export const operations = {
   ...approvalOperations,
   ...deviceOperations,
   ...workloadOperations,
+  ...releaseOperations,
+  ...deploymentOperations,
   ...trustOperations,
   'retention.prune': {
     summary: 'Remove old tasks now: those that ended longer ago than given, and what is due anyway',

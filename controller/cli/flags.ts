@@ -87,6 +87,18 @@ export const ageFlag = (text: string): number => {
   return seconds
 }
 
+/** A length of time: with its unit, or in seconds. */
+export const spanFlag = (text: string): number => {
+  const seconds = /^\d+(\.\d+)?$/.test(text) ? Number(text) : secondsOfAge(text)
+  if (seconds === undefined) throw new InvalidArgumentError('It must be like 30s, 5min, 2h, or a number of seconds.')
+  return seconds
+}
+
+export const numberFlag = (text: string): number => {
+  if (!/^\d{1,9}(\.\d{1,9})?$/.test(text)) throw new InvalidArgumentError('It must be a number.')
+  return Number(text)
+}
+
 export const wholeFlag = (text: string): number => {
   if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('It must be a whole number.')
   return Number(text)

@@ -18,6 +18,7 @@ import {
 import type { GlobalFlags, Io } from './io.ts'
 import { type LogPart, withLogPart } from './log-part.ts'
 import { addAgentVerbs } from './program-agent.ts'
+import { addDeploymentVerbs } from './program-deployments.ts'
 import { addDeviceVerbs } from './program-devices.ts'
 import { addLocalVerbs } from './program-local.ts'
 import { addTrustVerbs } from './program-trust.ts'
@@ -151,6 +152,7 @@ export const programOf = (io: Io, act: Act): Command => {
   addDeviceVerbs(device, io, act, verb)
   addWorkloadVerbs(program, io, act, verb)
   addAgentVerbs(program, io, act, verb)
+  addDeploymentVerbs(program, device, io, act, verb)
   const token = withGlobals(program.command('token').description('make, list and revoke tokens')).enablePositionalOptions()
   const key = withGlobals(
     program.command('key').description('the keys that commands to devices and tokens are signed with'),

@@ -19,6 +19,7 @@ export const isSame = (a: Reported | null, b: Reported): boolean =>
   a.journal === b.journal &&
   a.revision === b.revision &&
   a.is_partial === b.is_partial &&
+  JSON.stringify(a.releases) === JSON.stringify(b.releases) &&
   a.workloads.length === b.workloads.length &&
   a.workloads.every((one, i) => lasting(one) === lasting(b.workloads[i]))
 

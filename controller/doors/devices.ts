@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { Bus, Message } from '../../base/bus.ts'
 import type { Log } from '../../base/log.ts'
+import { Fetch } from '../../schemas/desired.ts'
 import { DeviceState, Heartbeat, Hello, RunReport } from '../../schemas/exchange.ts'
 import { type LogMessage, readLogMessage } from '../../schemas/log-message.ts'
 import { filterOf, readTopic } from '../../schemas/topics.ts'
@@ -12,13 +13,15 @@ export interface DeviceDoorDeps {
   bus: Bus
   exchange: Exchange
   reported: (device: string, reported: Reported) => Promise<void> | void
+  /** A device wants a part of a bundle. */
+  fetch: (device: string, fetch: Fetch) => void
   /** So many bytes of output have come. */
   output: (bytes: number) => void
   log: Log
 }
 
 /** The door of devices: what they publish is read through its schema and handed on; what does not fit is logged and dropped. */
-export const openDeviceDoor = async ({ fleet, bus, exchange, reported, output, log }: DeviceDoorDeps): Promise<void> => {
+export const openDeviceDoor = async ({ fleet, bus, exchange, reported, fetch, output, log }: DeviceDoorDeps): Promise<void> => {
   const from =
     <T>(read: Read<T>, take: (device: string, value: T, bytes: number) => Promise<void> | void) =>
     (message: Message) => {
@@ -42,6 +45,7 @@ export const openDeviceDoor = async ({ fleet, bus, exchange, reported, output, l
   await bus.subscribe(filterOf(fleet, 'deviceHeartbeat'), from(by(Heartbeat), exchange.heartbeat))
   await bus.subscribe(filterOf(fleet, 'deviceRun'), from(by(RunReport), exchange.report))
   await bus.subscribe(filterOf(fleet, 'deviceReported'), from(by(Reported), reported))
+  await bus.subscribe(filterOf(fleet, 'deviceFetch'), from(by(Fetch), fetch))
   await bus.subscribe(
     filterOf(fleet, 'deviceLog'),
     from(byLogMessage, (device, chunk, bytes) => {

@@ -72,9 +72,12 @@ export const createDeployments = (db: Db) => {
   const device = db.prepare<[string, string], DeploymentDeviceRow>(
     'select * from deployment_device where deployment_id = ? and device = ?',
   )
-  const newestOf = db.prepare<[string, string], { deployment_id: string }>(`
-    select deployment_id from deployment_device join deployment using (deployment_id)
-    where device = ? and deployment.name = ? order by deployment.n desc limit 1`)
+  const superseding = db.prepare<{ id: string }, { device: string; deployment_id: string }>(`
+    select mine.device, later.deployment_id from deployment_device as mine
+      join deployment as own on own.deployment_id = mine.deployment_id
+      join deployment_device as other on other.device = mine.device
+      join deployment as later on later.deployment_id = other.deployment_id
+    where mine.deployment_id = @id and later.name = own.name and later.n > own.n order by later.n`)
   const say = db.prepare<DeploymentNews>(
     'insert into deployment_history (deployment_id, at, state, reason, by) values (@deployment_id, @at, @state, @reason, @by)',
   )
@@ -93,8 +96,9 @@ export const createDeployments = (db: Db) => {
     /** In the order of their turns. */
     devices: (id: string): DeploymentDeviceRow[] => devices.all(id),
     device: (id: string, name: string): DeploymentDeviceRow | undefined => device.get(id, name),
-    /** The newest deployment of a release of this name that has this device. */
-    newestOf: (name: string, release: string): string | undefined => newestOf.get(name, release)?.deployment_id,
+    /** Devices of a deployment that a newer one of the same release has taken over, and the newest of those. */
+    superseding: (id: string): Map<string, string> =>
+      new Map(superseding.all({ id }).map((row) => [row.device, row.deployment_id])),
     say: (news: DeploymentNews): void => void say.run(news),
     history: (id: string): DeploymentNews[] => history.all(id),
     /** What some device may have to go back to: entries of `desired`, as JSON. */

@@ -14,6 +14,8 @@ export interface Page {
     label: string
     icon: IconName
     order: number
+    /** Other addresses that belong to it: `/releases`. */
+    also?: readonly string[]
     /** Only shown to those who may do that much. */
     role?: 'operator' | 'admin'
     /** A number beside the label, if it is not 0. */

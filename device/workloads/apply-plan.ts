@@ -20,32 +20,49 @@ export interface ApplyPlan {
   removed: string[]
 }
 
-export type Planned = { ok: true; plan: ApplyPlan } | { ok: false; taken: { name: string; file: string; by: string }[] }
+export type Planned = { ok: true; plan: ApplyPlan } | { ok: false; taken: Taken[] }
+
+/** A name that belongs to somebody else. */
+export interface Taken {
+  name: string
+  file: string
+  by: string
+  isOfRelease: boolean
+}
+
+/** Who says that workloads are to be there. */
+export type Owner =
+  /** Files and folders of this machine. */
+  | { kind: 'local'; roots: readonly string[]; gone?: readonly string[] }
+  /** A release, as `name@version`: what an earlier version of it has brought is its own. */
+  | { kind: 'release'; release: string }
 
 /**
- * Decides what applying `found` changes. What was read below the roots before, and is not there any more, goes; what came from elsewhere is
- * left alone, and a name that it has is refused.
+ * Decides what applying `found` changes. What came from the same owner before, and is not there any more, goes; what came from elsewhere
+ * is left alone, and a name that it has is refused. What of a release has been stopped by hand, or is not started any more, begins anew.
  */
 export const planApply = (
   rows: readonly WorkloadRow[],
   found: readonly FoundWorkload[],
-  roots: readonly string[],
+  owner: Owner,
   isThere: (file: string) => boolean,
 ): Planned => {
-  const isOurs = (row: WorkloadRow): boolean => row.origin === 'local' && row.file !== null && isBelow(row.file, roots)
+  const isOurs = (row: WorkloadRow): boolean => isOwnedBy(row, owner)
   const byName = new Map(rows.map((row) => [row.name, row]))
-  const taken = found.flatMap(({ spec, file }) => {
+  const taken = found.flatMap(({ spec, file }): Taken[] => {
     const row = byName.get(spec.name)
+    if (!row || isOurs(row)) return []
+    const isLocal = row.origin === 'local'
     // One whose file is gone was moved here.
-    if (!row || isOurs(row) || (row.origin === 'local' && row.file !== null && !isThere(row.file))) return []
-    return [{ name: spec.name, file, by: row.origin === 'local' ? (row.file ?? 'local') : `release ${row.origin}` }]
+    if (owner.kind === 'local' && isLocal && row.file !== null && !isThere(row.file)) return []
+    return [{ name: spec.name, file, by: isLocal ? (row.file ?? 'local') : `release ${row.origin}`, isOfRelease: !isLocal }]
   })
   if (taken.length > 0) return { ok: false, taken }
   const plan: ApplyPlan = { added: [], changed: [], relabelled: [], unchanged: [], removed: [] }
   for (const one of found) {
     const row = byName.get(one.spec.name)
     if (!row) plan.added.push(one)
-    else if (row.digest !== digestOf(one)) plan.changed.push(one)
+    else if (row.digest !== digestOf(one) || (owner.kind === 'release' && isAtRest(row))) plan.changed.push(one)
     else if (row.spec !== JSON.stringify(one.spec) || row.file !== one.file) plan.relabelled.push(one)
     else plan.unchanged.push(row.name)
   }
@@ -53,6 +70,16 @@ export const planApply = (
   plan.removed = rows.filter((row) => isOurs(row) && !names.has(row.name)).map((row) => row.name)
   return { ok: true, plan }
 }
+
+const isOwnedBy = (row: WorkloadRow, owner: Owner): boolean =>
+  owner.kind === 'local'
+    ? row.origin === 'local' && row.file !== null && isBelow(row.file, owner.roots)
+    : releaseNameOf(row.origin) === releaseNameOf(owner.release)
+
+const isAtRest = (row: WorkloadRow): boolean => row.is_wanted === 0 || row.state === 'failed' || row.state === 'crash_loop'
+
+/** The name of the release that an origin says; undefined for what is local. */
+export const releaseNameOf = (origin: string): string | undefined => (origin === 'local' ? undefined : origin.split('@')[0])
 
 /** Names what a workload runs: tags and version are for people. Relative paths begin at the folder of its file. */
 export const digestOf = ({ spec: { tags: _tags, version: _version, ...rest }, file }: FoundWorkload): string =>

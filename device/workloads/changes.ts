@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { type Clock, sleep } from '../../base/clock.ts'
 import type { GroupCommit } from '../../base/group-commit.ts'
 import type { WorkloadSpec } from '../../schemas/workload.ts'
-import { type ApplyPlan, digestOf, type FoundWorkload, planApply } from './apply-plan.ts'
+import { type ApplyPlan, digestOf, type FoundWorkload, type Owner, planApply } from './apply-plan.ts'
 import type { LiveWorkload } from './live-workload.ts'
 import type { WorkloadLogs } from './logs/workload-logs.ts'
 import { startOrder } from './order.ts'
@@ -108,36 +108,35 @@ export const createChanges = (deps: ChangesDeps) => {
           })
         })
 
-  const newRow = ({ spec, file }: FoundWorkload): WorkloadRow => {
+  const saidOf = ({ spec, file }: FoundWorkload, owner: Owner) => ({
+    origin: owner.kind === 'local' ? 'local' : owner.release,
+    ...{ file, spec: JSON.stringify(spec), digest: digestOf({ spec, file }) },
+  })
+
+  const newRow = (found: FoundWorkload, owner: Owner): WorkloadRow => {
     const now = clock.now()
     return {
-      ...{
-        name: spec.name,
-        origin: 'local',
-        file,
-        spec: JSON.stringify(spec),
-        digest: digestOf({ spec, file }),
-        applied_at: now,
-      },
+      ...{ name: found.spec.name, ...saidOf(found, owner), applied_at: now },
       ...{ is_wanted: 1, state: 'registered', ...fresh, last_slot: now },
       ...{ last_exit_code: null, last_error: null, last_started_at: null, last_ended_at: null },
     }
   }
 
-  const relabelled = (one: LiveWorkload, { spec, file }: FoundWorkload): WorkloadRow => ({
+  const relabelled = (one: LiveWorkload, found: FoundWorkload, owner: Owner): WorkloadRow => ({
     ...one.row,
-    ...{ spec: JSON.stringify(spec), file, digest: digestOf({ spec, file }) },
+    ...saidOf(found, owner),
   })
 
-  const changedRow = (one: LiveWorkload, found: FoundWorkload): WorkloadRow => ({
-    ...relabelled(one, found),
-    ...fresh,
-    applied_at: clock.now(),
-    last_slot: clock.now(),
-    // One that was being deleted is a new one.
-    ...(one.isRemoved ? { is_wanted: 1 } : {}),
-    ...(runOf(one) || (one.row.is_wanted === 0 && !one.isRemoved) ? {} : { state: 'registered' as const }),
-  })
+  const changedRow = (one: LiveWorkload, found: FoundWorkload, owner: Owner): WorkloadRow => {
+    // One that was being deleted is a new one. What somebody has stopped stays so, unless a release says that it is to run.
+    const is_wanted = one.isRemoved || owner.kind === 'release' ? 1 : one.row.is_wanted
+    return {
+      ...relabelled(one, found, owner),
+      ...fresh,
+      ...{ applied_at: clock.now(), last_slot: clock.now(), is_wanted },
+      ...(runOf(one) || is_wanted === 0 ? {} : { state: 'registered' as const }),
+    }
+  }
 
   /** A run that ends for this reason, whatever it was being stopped for. */
   const stoppedFor = (one: LiveWorkload, stop_for: 'changed' | 'removed'): WorkloadRunRow[] => {
@@ -145,16 +144,16 @@ export const createChanges = (deps: ChangesDeps) => {
     return run ? [{ ...run.row, stop_for }] : []
   }
 
-  const relabel = (one: LiveWorkload, found: FoundWorkload): void => {
-    one.row = relabelled(one, found)
+  const relabel = (one: LiveWorkload, found: FoundWorkload, owner: Owner): void => {
+    one.row = relabelled(one, found, owner)
     one.spec = found.spec
     one.place = placeOf(found.spec.name, found.file)
   }
 
-  const change = (one: LiveWorkload, found: FoundWorkload): void => {
+  const change = (one: LiveWorkload, found: FoundWorkload, owner: Owner): void => {
     const before = one.spec
-    const row = changedRow(one, found)
-    relabel(one, found)
+    const row = changedRow(one, found, owner)
+    relabel(one, found, owner)
     calm(one)
     one.row = row
     if (one.isRemoved && one.run) one.run.row = { ...one.run.row, stop_for: 'changed' }
@@ -176,20 +175,35 @@ export const createChanges = (deps: ChangesDeps) => {
     return patiently(runOf(one) ? running.store(one, one.run) : forget(one))
   }
 
+  const storeSources = ({ roots, gone = [] }: Extract<Owner, { kind: 'local' }>): void => {
+    for (const root of roots) {
+      if (gone.includes(root)) rows.dropSource(root)
+      else rows.putSource(root)
+    }
+  }
+
+  let turn: Promise<unknown> = Promise.resolve()
+
   return {
+    /** What is planned holds until it is done: nothing else is added or deleted in between. */
+    inTurn: <T>(work: () => Promise<T>): Promise<T> => {
+      const done = turn.then(work)
+      turn = done.catch(() => undefined)
+      return done
+    },
     /** What applying would change; or which names belong to somebody else. */
-    plan: (found: readonly FoundWorkload[], roots: readonly string[]) =>
+    plan: (found: readonly FoundWorkload[], owner: Owner) =>
       planApply(
         [...live.values()].filter((one) => !one.isRemoved).map((one) => one.row),
         found,
-        roots,
+        owner,
         existsSync,
       ),
     /**
-     * Makes it so; resolves when it is in the journal, and if the journal does not take it nothing has changed. What has not changed is not
-     * touched. One at a time: between a plan and this nothing may be added or deleted.
+     * Makes it so, and in the same commit `also` what belongs to it; resolves when it is in the journal, and if the journal does not take it,
+     * or `also` throws, nothing has changed. What has not changed is not touched. Only in turn.
      */
-    apply: async (plan: ApplyPlan, roots: readonly string[], gone: readonly string[] = []): Promise<void> => {
+    apply: async (plan: ApplyPlan, owner: Owner, also: () => void = () => {}): Promise<void> => {
       const known = (found: readonly FoundWorkload[]): { one: LiveWorkload; found: FoundWorkload }[] =>
         found.flatMap((one) => {
           const other = live.get(one.spec.name)
@@ -201,25 +215,23 @@ export const createChanges = (deps: ChangesDeps) => {
       const leaving = (): LiveWorkload[] => plan.removed.flatMap((name) => live.get(name) ?? [])
       await commits.run(() => {
         for (const { one, found } of changing()) {
-          rows.put(changedRow(one, found))
+          rows.put(changedRow(one, found, owner))
           // Known together with the new spec: the next daemon must not take the old program for it.
           for (const run of stoppedFor(one, 'changed')) rows.putRun(run)
         }
-        for (const { one, found } of known(plan.relabelled)) rows.put(relabelled(one, found))
-        for (const found of adding()) rows.put(newRow(found))
+        for (const { one, found } of known(plan.relabelled)) rows.put(relabelled(one, found, owner))
+        for (const found of adding()) rows.put(newRow(found, owner))
         for (const one of leaving()) {
           for (const run of stoppedFor(one, 'removed')) rows.putRun(run)
           if (!runOf(one)) rows.remove(one.row.name)
         }
-        for (const root of roots) {
-          if (gone.includes(root)) rows.dropSource(root)
-          else rows.putSource(root)
-        }
+        if (owner.kind === 'local') storeSources(owner)
+        also()
       })
       const restarting = changing()
-      const added = adding().map((found) => enter(newRow(found)))
-      for (const { one, found } of restarting) change(one, found)
-      for (const { one, found } of known(plan.relabelled)) relabel(one, found)
+      const added = adding().map((found) => enter(newRow(found, owner)))
+      for (const { one, found } of restarting) change(one, found, owner)
+      for (const { one, found } of known(plan.relabelled)) relabel(one, found, owner)
       for (const one of leaving()) void remove(one)
       for (const one of [...added, ...restarting.map((other) => other.one)]) scheduling.plan(one, clock.now())
       for (const name of startOrder([...live.values()].map((one) => one.spec)).order) {

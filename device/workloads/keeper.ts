@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Chance } from '../../base/chance.ts'
 import type { Clock } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
@@ -8,12 +10,13 @@ import type { WorkloadKeeper, WorkloadsPort } from '../core.ts'
 import type { Journal } from '../journal.ts'
 import type { LocalFollow } from '../local-socket.ts'
 import { openSegments } from '../logs/segments.ts'
+import { keepReleases } from '../releases/keep-releases.ts'
 import type { Room } from '../room.ts'
 import type { Runner } from '../runner.ts'
 import type { WallClock } from '../wall-clock.ts'
 import { createBells, followLog } from './logs/following.ts'
 import { readFound } from './reading.ts'
-import { createRequests, liveNamed } from './requests.ts'
+import { createRequests, liveNamed, type ReadFiles, type RequestsDeps } from './requests.ts'
 import { shellPlanOf } from './shell/plan.ts'
 import { createShells } from './shell/sessions.ts'
 import { openTerminal } from './shell/terminal.ts'
@@ -71,6 +74,18 @@ export const keepWorkloads = (deps: KeeperDeps) => {
     changed: port.changed,
     approval: port.approval,
     logged: bells.ring,
+    moved: (one) => releases.moved(one),
+    failed: (one) => releases.failed(one),
+  })
+  const read: ReadFiles = (given, isReload) =>
+    readFound(given, isReload, { env: deps.env, device: { name, labels: deps.labels() }, plugins: deps.plugins.known })
+  const lacks: RequestsDeps['lacks'] = ({ spec, file }) =>
+    runner.lacks(setupOf(spec, { fleet, device: name, folder: paths.workloads, file, output: paths.outputs }))
+  const releases = keepReleases({
+    ...{ workloads, lacks, journal: deps.journal, room, clock: deps.clock, boot: deps.boot, log: deps.log, port },
+    root: join(paths.folder, 'releases'),
+    // One of files only has no such folder.
+    read: (folder) => read(existsSync(folder) ? [folder] : [], false),
   })
   const shells = createShells({
     ...{ isOn: deps.remoteShell, clock: deps.clock, chance: deps.chance, log: deps.log },
@@ -82,11 +97,9 @@ export const keepWorkloads = (deps: KeeperDeps) => {
   })
   const requests = createRequests({
     workloads,
-    read: (given, isReload) =>
-      readFound(given, isReload, { env: deps.env, device: { name, labels: deps.labels() }, plugins: deps.plugins.known }),
+    read,
     refuses: room.refusal,
-    lacks: ({ spec, file }) =>
-      runner.lacks(setupOf(spec, { fleet, device: name, folder: paths.workloads, file, output: paths.outputs })),
+    lacks,
     surroundings: deps.surroundings,
     shells,
   })
@@ -95,15 +108,22 @@ export const keepWorkloads = (deps: KeeperDeps) => {
     workloads,
     requests,
     follow,
-    recover: workloads.recover,
+    releases,
+    recover: () => {
+      const known = workloads.recover()
+      releases.recover()
+      return known
+    },
     statuses: workloads.statuses,
     perform: async (request, input) => requests[request as Exclude<WorkloadRequest, 'say'>](input as never), // read by the schema of the same name
     answer: workloads.answer,
     work: workloads.work,
     shutdown: async () => {
+      releases.close()
       await Promise.all([shells.close(), workloads.shutdown()])
     },
     release: () => {
+      releases.close()
       shells.kill()
       workloads.release()
     },

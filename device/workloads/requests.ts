@@ -3,7 +3,7 @@ import { accepted, type FieldFault, type Outcome, refused } from '../../schemas/
 import { nearest } from '../../schemas/faults.ts'
 import type { WorkloadQuestion, WorkloadRequestInput } from '../../schemas/workload-requests.ts'
 import type { ReloadDiff } from '../../schemas/workload-status.ts'
-import type { ApplyPlan, FoundWorkload } from './apply-plan.ts'
+import type { ApplyPlan, FoundWorkload, Owner } from './apply-plan.ts'
 import type { LiveWorkload } from './live-workload.ts'
 import type { Shells } from './shell/sessions.ts'
 import { statusOf } from './status.ts'
@@ -51,23 +51,18 @@ export const createRequests = ({ workloads, read, refuses, lacks, surroundings, 
   }
   const shown = (one: LiveWorkload): Outcome<unknown> => accepted(statusOf(one))
 
-  let turn: Promise<unknown> = Promise.resolve()
-  /** What is planned holds until it is done: nothing else is added or deleted in between. */
-  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
-    const done = turn.then(work)
-    turn = done.catch(() => undefined)
-    return done
-  }
+  const { inTurn } = workloads
 
   const apply = async (paths: readonly string[], isDry: boolean, isReload = false): Promise<Outcome<ReloadDiff>> => {
     const files = read(paths, isReload)
     if (!files.ok) return refusedFiles(files.faults)
-    const planned = workloads.plan(files.found, files.roots)
+    const owner: Owner = { kind: 'local', roots: files.roots, gone: files.gone }
+    const planned = workloads.plan(files.found, owner)
     if (!planned.ok)
       return refusedFiles(
-        planned.taken.map(({ name, file, by }) => ({
+        planned.taken.map(({ name, file, by, isOfRelease }) => ({
           ...{ file, line: null, field: 'name', code: 'taken' },
-          message: `"${name}" is the name of a workload of ${by}; delete that first: skein local delete ${name}`,
+          message: `"${name}" is the name of a workload of ${by}; ${isOfRelease ? 'a deployment removes that' : `delete that first: skein local delete ${name}`}`,
         })),
       )
     const { plan } = planned
@@ -83,7 +78,7 @@ export const createRequests = ({ workloads, read, refuses, lacks, surroundings, 
     if (why !== undefined && plan.added.length > 0) return refused('unavailable', `this device takes nothing new: ${why}`)
     const diff = diffOf(plan, (name) => workloads.live.get(name)?.row.is_wanted === 0)
     try {
-      if (!isDry) await workloads.apply(plan, files.roots, files.gone)
+      if (!isDry) await workloads.apply(plan, owner)
     } catch (error) {
       if (!isFullDisk(error)) throw error
       return refused('unavailable', 'this device takes nothing new: disk_full: its journal cannot be written')
@@ -156,7 +151,7 @@ export const createRequests = ({ workloads, read, refuses, lacks, surroundings, 
 export type Requests = ReturnType<typeof createRequests>
 
 /** What SQLite says of a disk without room: not always that it is full. */
-const isFullDisk = (error: unknown): boolean =>
+export const isFullDisk = (error: unknown): boolean =>
   error instanceof Error && 'code' in error && /^(SQLITE_FULL|SQLITE_IOERR|ENOSPC|EDQUOT)/.test(String(error.code))
 
 /** The first of them, as many as have room. */

@@ -31,6 +31,8 @@ export interface RunningDeps {
   ended: (one: LiveWorkload) => void | Promise<void>
   /** Something that is shown of it has changed. */
   changed: (one: LiveWorkload) => void
+  /** A run of it has ended in failure, by itself. */
+  failed?: ((one: LiveWorkload) => void) | undefined
 }
 
 const againMs = 1000
@@ -45,6 +47,8 @@ export const createRunning = (deps: RunningDeps) => {
   const report = (error: unknown): void => log.error({ err: error }, 'cannot write the journal; trying again')
 
   const put = (one: LiveWorkload, run: CurrentRun | null): void => {
+    // Its last run is over: the next daemon must not take it for one that is to run, unless it has been applied again meanwhile.
+    if (one.isRemoved && run && run.row.ended_at !== null && rows.isRemoving(run.row.run_id)) return rows.remove(one.row.name)
     if (!one.isRemoved) rows.put(one.row)
     if (run) rows.putRun(run.row)
     if (run && run.row.ended_at !== null && one.row.run_count % purgeEvery === 0) rows.purge(one.row.name)
@@ -232,6 +236,9 @@ export const createRunning = (deps: RunningDeps) => {
         chance: deps.chance.random(),
       })
       one.row = row
+      // That the machine was started anew is nobody's failure.
+      const isFailure = run.row.state === 'failed' || run.row.state === 'timed_out'
+      if (isFailure && run.row.reason !== 'device_rebooted' && !isShuttingDown) deps.failed?.(one)
       const goesOn = isAgain(row)
       const stored = store(one, run, goesOn ? lastingOf(run) : undefined).then(() => runner.forget(run.row.run_id))
       const talk = (): void => {

@@ -96,6 +96,7 @@ export const createWorkloadRows = (db: Db) => {
       and run_id not in (select run_id from workload_run where workload = @workload order by accepted_at desc, run_id desc limit @kept)
       and run_id not in (select run_id from workload_run where workload = @workload and slot is not null
         order by accepted_at desc, run_id desc limit @firings)`)
+  const isRemoving = db.prepare<[string], unknown>(`select 1 from workload_run where run_id = ? and stop_for = 'removed'`)
   const dropRuns = db.prepare<[string]>('delete from workload_run where workload = ?')
 
   return {
@@ -111,6 +112,8 @@ export const createWorkloadRows = (db: Db) => {
     dropSource: (path: string): void => void dropSource.run(path),
     putRun: (row: WorkloadRunRow): void => void putRun.run(row),
     openRuns: (): WorkloadRunRow[] => openRuns.all(),
+    /** Whether its workload goes when this run has ended. */
+    isRemoving: (runId: string): boolean => isRemoving.get(runId) !== undefined,
     isClaimed: (workload: string, slot: number): boolean => isClaimed.get(workload, slot) !== undefined,
     /** Newest first. */
     history: (workload: string, limit: number): WorkloadRunRow[] => history.all(workload, limit),

@@ -60,6 +60,10 @@ export interface WorkloadsDeps {
   approval?: (run: string, change: ApprovalChange) => void
   /** Something was written, or said, in the log of a workload. */
   logged?: (workload: string) => void
+  /** A workload stands otherwise than before. */
+  moved?: (one: LiveWorkload) => void
+  /** A run of a workload has ended in failure, by itself. */
+  failed?: (one: LiveWorkload) => void
 }
 
 /** How often it is looked whether the logs still fit. */
@@ -99,6 +103,7 @@ export const createWorkloads = (deps: WorkloadsDeps) => {
   })
 
   const changed = (one: LiveWorkload): void => {
+    deps.moved?.(one)
     deps.changed()
     // Others may wait for it.
     for (const other of live.values())
@@ -112,6 +117,7 @@ export const createWorkloads = (deps: WorkloadsDeps) => {
     wrote: (one, bytes) => tending.wrote(one, bytes),
     ended: (one) => (one.isRemoved ? forget(one) : proceed(one)),
     changed,
+    failed: deps.failed,
   })
   const tending = createTending({
     clock,

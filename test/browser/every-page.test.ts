@@ -1,6 +1,6 @@
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { startBusyFleet } from '../harness/busy-fleet.ts'
+import { goesOn, makeRelease, rollOut, startBusyFleet } from '../harness/busy-fleet.ts'
 import { chromiumProgram, desk, faultsOnScreens, openPage, phone, startChromium } from '../harness/chromium.ts'
 import { eventually } from '../harness/eventually.ts'
 import { type Installation, startInstallation } from '../harness/installation.ts'
@@ -56,6 +56,11 @@ describe.skipIf(program === undefined)('every page, on a desk and on a phone, in
       ['/tasks', 'Tasks', 'There are no tasks yet'],
       ['/tasks/nothing', 'nothing', 'There is no such task'],
       ['/tasks/new', 'New task', 'Where it would run'],
+      ['/deployments', 'Deployments', 'Nothing has been rolled out yet'],
+      ['/deployments?state=failed', 'Deployments', 'No deployment fits'],
+      ['/deployments/nothing', 'nothing', 'There is no such deployment'],
+      ['/deployments/new', 'New deployment', 'There is no release yet'],
+      ['/releases', 'Releases', 'There is no release yet'],
       ['/approvals', 'Approvals', 'Nothing waits for approval'],
       ['/tokens', 'Tokens and joining', 'dashboard'],
       ['/nowhere', 'Nothing is here', 'no page'],
@@ -67,9 +72,10 @@ describe.skipIf(program === undefined)('every page, on a desk and on a phone, in
   describe('with three devices, workloads, and tasks in every state', () => {
     let fleet: Installation
     let tasks: Readonly<Record<string, string>>
+    let deployments: Readonly<Record<string, string>>
     let visitor: Visitor
     beforeAll(async () => {
-      ;({ fleet, tasks } = await startBusyFleet())
+      ;({ fleet, tasks, deployments } = await startBusyFleet())
       visitor = await visit(fleet)
     }, 120_000)
     afterAll(async () => {
@@ -79,8 +85,10 @@ describe.skipIf(program === undefined)('every page, on a desk and on a phone, in
 
     test.for([
       ['/', 'Overview', 'exit 3'],
+      ['/', 'Overview', 'Deployments under way'],
       ['/fleet', 'Fleet', 'local-3'],
       ['/fleet/local-1', 'local-1', 'crash loop'],
+      ['/fleet/local-1', 'local-1', 'Last deployments'],
       ['/fleet/local-1?log=ticker', 'ticker', /^tick \d/],
       ['/fleet/local-1?runs=shaky', 'shaky', 'failed'],
       ['/fleet/local-1?facts=shaky', 'shaky', 'Last error'],
@@ -90,11 +98,23 @@ describe.skipIf(program === undefined)('every page, on a desk and on a phone, in
       ['/tasks/new?kind=script', 'New task', 'Its first line names what runs it'],
       ['/tasks/new?kind=agent&device=local-1', 'New task', 'What it is to do'],
       ['/tasks/new?selector=role+in+(', 'New task', 'That shows when what is marked is right'],
+      ['/deployments', 'Deployments', 'app@2.0.0'],
+      ['/deployments?state=paused', 'Deployments', '1 deployment'],
+      ['/deployments/new', 'New deployment', 'That shows when a release is chosen'],
+      ['/deployments/new?release=app@1.0.0&device=local-2', 'New deployment', 'The same in a terminal'],
+      ['/deployments/new?release=app@1.0.0&selector=role+in+(', 'New deployment', 'That shows when what is marked is right'],
+      ['/releases', 'Releases', 'pump@1.0.0'],
       ['/tokens', 'Tokens and joining', 'dashboard'],
       ['/tokens?add=device', 'Tokens and joining', 'Make the line'],
       ['/tokens?add=token', 'Tokens and joining', 'Make the token'],
     ] as const)('%s', async ([path, heading, text]) => {
       expect(await visitor.faultsOf(path, heading, text)).toEqual([])
+    })
+
+    test.for(['completed', 'rolled_back', 'paused', 'in_progress'])('a deployment: %s', async (state) => {
+      const word = state.replace('_', ' ')
+      expect(await visitor.faultsOf(`/deployments/${deployments[state]}`, /@/, word)).toEqual([])
+      expect(await visitor.faultsOf(`/deployments/${deployments[state]}?state=healthy`, /@/, word)).toEqual([])
     })
 
     test.for([
@@ -119,8 +139,10 @@ describe.skipIf(program === undefined)('every page, on a desk and on a phone, in
   describe('with 5,000 devices', () => {
     let fleet: Installation
     let visitor: Visitor
+    let deployment: string
     beforeAll(async () => {
       fleet = await startInstallation({ prepare: (data) => writeDevices(data, 5000, Date.now()) })
+      deployment = await rollOut(fleet, await makeRelease(fleet, 'app', '1.0.0', goesOn), { batch: 10 })
       visitor = await visit(fleet)
     })
     afterAll(async () => {
@@ -134,6 +156,20 @@ describe.skipIf(program === undefined)('every page, on a desk and on a phone, in
       ['/tasks/new', 'New task', '4,993 more devices'],
     ] as const)('%s', async ([path, heading, text]) => {
       expect(await visitor.faultsOf(path, heading, text)).toEqual([])
+    })
+
+    test('a deployment', async () => {
+      const path = `/deployments/${deployment}`
+      expect(await visitor.faultsOf(path, 'app@1.0.0', '1 of 5,001 devices healthy')).toEqual([])
+      const rows = visitor.page.locator('main tbody tr')
+      expect(await rows.count()).toBeLessThan(50)
+      await visitor.page
+        .getByRole('button', { name: /devices are away/ })
+        .last()
+        .click()
+      await visitor.page.getByRole('button', { name: /Show 100 more of/ }).waitFor()
+      expect(await rows.count()).toBeLessThan(200)
+      expect(await visitor.faultsOf(`${path}?state=deferred`, 'app@1.0.0', 'Show 100 more of')).toEqual([])
     })
 
     for (const screen of [desk, phone])

@@ -41,8 +41,72 @@ const workloads = [
   { name: 'once', type: 'script', run_mode: 'n_times', max_runs: 1, command: 'exit 6' },
 ]
 
-/** Three devices, one of them drained, with workloads in several states, and tasks in every state; what is in which, by its state. */
-export const startBusyFleet = async (): Promise<{ fleet: Installation; tasks: Readonly<Record<string, string>> }> => {
+/** Makes a release of one service, by the CLI, as a user does. */
+export const makeRelease = async (fleet: Installation, name: string, version: string, command: string): Promise<string> => {
+  const folder = join(fleet.root, 'releases', `${name}-${version}`)
+  mkdirSync(join(folder, 'workloads'), { recursive: true })
+  const restart = { policy: 'always', delay_seconds: 0.1, crash_loop: { starts: 3, within_seconds: 60 } }
+  const workload = { name, type: 'service', run_mode: 'forever', command: ['sh', '-c', command], restart }
+  writeFileSync(join(folder, 'workloads', `${name}.yaml`), JSON.stringify(workload))
+  const made = await fleet.cli(['release', 'create', folder, '--name', name, '--version', version])
+  if (made.code !== 0) throw new Error(`Cannot make ${name}@${version}: ${made.stderr}`)
+  return `${name}@${version}`
+}
+
+export const goesOn = 'exec sleep 1000'
+export const fails = 'echo "no such config" >&2; exit 3'
+
+/** Rolls a release out with short times; gives the id of the deployment. */
+export const rollOut = async (
+  fleet: Installation,
+  release: string,
+  more: Readonly<Record<string, unknown>> = {},
+): Promise<string> => {
+  const quick = { min_healthy_seconds: 0.3, health_timeout_seconds: 20 }
+  const { status, body } = await fleet.answered('POST', '/deployments', { release, target: { selector: '' }, ...quick, ...more })
+  if (status !== 201) throw new Error(`The deployment was refused: ${JSON.stringify(body)}`)
+  return body.deployment_id
+}
+
+/** Waits until a deployment is in a state, and so many of its devices are healthy. */
+export const deploymentIs = (fleet: Installation, id: string, state: string, healthy = 0): Promise<unknown> =>
+  eventually(
+    `deployment ${id} is ${state}`,
+    async () => {
+      const { body } = await fleet.answered('GET', `/deployments/${id}`)
+      if (body.state === state && (body.counts.healthy ?? 0) >= healthy) return true
+      throw new Error(`it is ${body.state}, ${JSON.stringify([body.reason, body.device_list])}`)
+    },
+    40_000,
+  )
+
+/** Deployments in several states, by their state. */
+const rollOutAll = async (fleet: Installation): Promise<Readonly<Record<string, string>>> => {
+  await makeRelease(fleet, 'app', '1.0.0', goesOn)
+  await makeRelease(fleet, 'app', '1.1.0', `sleep 0; ${goesOn}`)
+  await makeRelease(fleet, 'app', '2.0.0', fails)
+  await makeRelease(fleet, 'pump', '1.0.0', goesOn)
+  const completed = await rollOut(fleet, 'app@1.0.0', { batch: 3, canary: 1 })
+  await deploymentIs(fleet, completed, 'completed')
+  const rolled_back = await rollOut(fleet, 'app@2.0.0')
+  await deploymentIs(fleet, rolled_back, 'rolled_back')
+  const slow = { pause_seconds: 3600, canary: 1 }
+  const paused = await rollOut(fleet, 'app@1.1.0', slow)
+  await deploymentIs(fleet, paused, 'in_progress', 1)
+  await fleet.answered('POST', `/deployments/${paused}/pause`, {})
+  const in_progress = await rollOut(fleet, 'pump@1.0.0', slow)
+  await deploymentIs(fleet, in_progress, 'in_progress', 1)
+  return { completed, rolled_back, paused, in_progress }
+}
+
+export interface BusyFleet {
+  fleet: Installation
+  tasks: Readonly<Record<string, string>>
+  deployments: Readonly<Record<string, string>>
+}
+
+/** Three devices, one of them drained, with workloads in several states, and tasks and deployments in every state; what is in which, by its state. */
+export const startBusyFleet = async (): Promise<BusyFleet> => {
   const fleet = await startInstallation({ devices: 3, prepare: writeLostTask })
   try {
     for (const name of ['local-1', 'local-2', 'local-3']) await fleet.online(name)
@@ -75,7 +139,7 @@ export const startBusyFleet = async (): Promise<{ fleet: Installation; tasks: Re
       const { body } = await fleet.answered('GET', '/devices/local-1/workloads/shaky')
       return body.state === 'crash_loop'
     })
-    return { fleet, tasks }
+    return { fleet, tasks, deployments: await rollOutAll(fleet) }
   } catch (error) {
     await fleet.close().catch(() => undefined) // how it began is the news
     throw error

@@ -105,6 +105,7 @@ export const createWorld = ({
       keys,
       tokenKeys,
       overtaken,
+      blobs: '/nonexistent',
       onEpoch: () => {},
     }).then((started) => {
       if (!life.isDead) controller = started

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { attentionTo } from '../../dashboard/server/picture/attention.ts'
 import { createDevices } from '../../dashboard/server/picture/devices.ts'
+import type { Deployment } from '../../schemas/deployment.ts'
 import type { Device } from '../../schemas/device.ts'
 import type { Reported } from '../../schemas/workload-status.ts'
 
@@ -180,6 +181,7 @@ describe('attentionTo()', () => {
   const facts = {
     approvals: [],
     lost: [],
+    deployments: [],
     queue: { depth: 0, oldest_seconds: null },
     damage: [],
     controller: true,
@@ -221,6 +223,22 @@ describe('attentionTo()', () => {
     expect(count).toBe(7)
     expect(shown[4]).toMatchObject({ says: 'Workload w1 has failed: exit 3', device: 'b', workload: 'w1' })
     expect(shown[6]?.says).toBe('2 tasks wait, the oldest for 5 minutes')
+  })
+
+  test('deployments that failed, were rolled back or wait for somebody; none that goes on, or was meant to end', () => {
+    const one = (state: string, more: object = {}) =>
+      ({ deployment_id: state, release: 'app@2', state, reason: null, ended_at: null, ...more }) as unknown as Deployment // what it looks at
+    const ended = { reason: '1 device failed', ended_at: '2026-05-01T11:00:00Z' }
+    const deployments = [
+      ...[one('in_progress'), one('completed', ended), one('cancelled', ended), one('rolling_back'), one('paused')],
+      ...[one('rolled_back', ended), one('failed', ended)],
+    ]
+    const { shown } = attentionTo({ ...facts, devices: [], deployments })
+    expect(shown).toMatchObject([
+      { kind: 'deployment_failed', severity: 'critical', deployment: 'failed', at: now - 3600_000 },
+      { kind: 'deployment_rolled_back', says: 'app@2 was rolled back: 1 device failed' },
+      { kind: 'deployment_paused', says: 'Deployment of app@2 is paused', at: null },
+    ])
   })
 
   test('a site that is gone is one thing to look at; a device that was drained first is none', () => {

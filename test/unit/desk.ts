@@ -104,6 +104,8 @@ export interface DeskOptions {
   retention?: RetentionPolicy
   keys?: CommandKeyFiles
   tokenKeys?: TokenKeyFiles
+  /** Where bundles are kept. */
+  blobs?: string
 }
 
 const commandKeys = someCommandKeys()
@@ -144,6 +146,7 @@ export const startDesk = async (options: DeskOptions = {}) => {
       keys: options.keys ?? commandKeys,
       tokenKeys,
       overtaken: (epoch) => overtakenBy.push(epoch),
+      blobs: options.blobs ?? '/nonexistent',
       onEpoch: () => {},
       ...(options.retention ? { retention: options.retention } : {}),
     }),

@@ -10,8 +10,8 @@ describe('the table of operations', () => {
     expect(name).toMatch(/^[a-z]+(\.[a-z]+)+$/)
     expect(summary.length).toBeGreaterThan(5)
     for (const schema of [input, output]) expect(schema).toBeInstanceOf(z.ZodType)
-    expect(http.path).toMatch(/^(\/([a-z]+(-[a-z]+)*|\{[a-z_]+\}))+$/)
-    const places = [...http.path.matchAll(/\{([a-z_]+)\}/g)].map((one) => one[1] ?? '')
+    expect(http.path).toMatch(/^(\/([a-z]+(-[a-z]+)*|\{[a-z][a-z0-9_]*\}))+$/)
+    const places = [...http.path.matchAll(/\{([a-z][a-z0-9_]*)\}/g)].map((one) => one[1] ?? '')
     for (const place of places) {
       expect(Object.keys(input.shape)).toContain(place)
       const parsed = input.safeParse({})

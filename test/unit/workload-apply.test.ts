@@ -55,6 +55,21 @@ describe('a workload that is deleted', () => {
     expect(await world.show('one')).toMatchObject({ state: 'starting' })
   })
 
+  test('is gone with the end of its last run, however soon the daemon dies after that', async () => {
+    await running()
+    void world.requests().delete({ workload: 'one' })
+    await world.pass(10)
+    world.last().end()
+    const isOpen = world.db.prepare('select 1 from workload_run where ended_at is null')
+    while (isOpen.get() !== undefined) {
+      world.time.step(world.time.now())
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    await world.kill()
+    await world.pass(100)
+    expect([world.db.prepare('select name from workload').all(), world.begun.length]).toEqual([[], 1])
+  })
+
   test('is gone from the journal when that is answered', async () => {
     await world.apply(
       { name: 'one', schedule: '0 0 1 1 *', run_mode: 'schedule' },

@@ -82,9 +82,10 @@ const createWorld = () => {
     },
     apply: async (given: Record<string, unknown>): Promise<LiveWorkload> => {
       const spec = WorkloadSpec.parse({ name: 'one', type: 'service', run_mode: 'forever', command: ['true'], ...given })
-      const planned = workloads.plan([{ spec, file: '/one.yaml' }], ['/one.yaml'])
+      const owner = { kind: 'local', roots: ['/one.yaml'] } as const
+      const planned = workloads.plan([{ spec, file: '/one.yaml' }], owner)
       if (!planned.ok) throw new Error('the name is taken')
-      await workloads.apply(planned.plan, ['/one.yaml'])
+      await workloads.apply(planned.plan, owner)
       const one = workloads.live.get('one')
       if (!one) throw new Error('it is not there')
       return one

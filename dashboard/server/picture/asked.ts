@@ -2,6 +2,7 @@ import type { Clock } from '../../../base/clock.ts'
 import type { Log } from '../../../base/log.ts'
 import type { Approval } from '../../../schemas/approval-operations.ts'
 import type { Overview, RecentTask } from '../../../schemas/dashboard.ts'
+import type { Deployment } from '../../../schemas/deployment.ts'
 import type { Device } from '../../../schemas/device.ts'
 import type { Outcome } from '../../../schemas/errors.ts'
 import { instant } from '../../../schemas/ids.ts'
@@ -30,7 +31,10 @@ export interface LostTask {
 
 const mostRecent = 10
 const mostSingly = 20
-const lostWithinMs = 24 * 3600_000
+/** What went wrong longer ago is no news. */
+const newsMs = 24 * 3600_000
+const mostDeployments = 20
+const mostEnded = 10
 const noThroughput: Overview['throughput'] = {
   ...{ from: instant(0), step_seconds: 60 },
   ...{ submitted: [], succeeded: [], failed: [], cancelled: [] },
@@ -44,6 +48,8 @@ export const createAsked = ({ ask, devices, clock, log, stir }: AskedDeps) => {
   let lost: readonly LostTask[] = []
   let approvals: readonly Approval[] = []
   let haveApprovalsChanged = false
+  let deployments: readonly Deployment[] = []
+  let ended: readonly Deployment[] = []
   let isReached = true
   let watchesOverview = false
   const changedDevices = new Set<string>()
@@ -106,7 +112,7 @@ export const createAsked = ({ ask, devices, clock, log, stir }: AskedDeps) => {
       })
   })
   const lostNow = createRefresh(clock, { gapMs: 2000, everyMs: 60_000 }, async () => {
-    const since = instant(clock.now() - lostWithinMs)
+    const since = instant(clock.now() - newsMs)
     await asked('task.list', { limit: mostRecent, state: ['lost'], since }, (now) => {
       lost = now.tasks.map(({ task_id, device, reason, ended_at, created_at }) => ({
         ...{ task_id, device, reason },
@@ -121,8 +127,23 @@ export const createAsked = ({ ask, devices, clock, log, stir }: AskedDeps) => {
       approvals = pending
     })
   })
-  const all = [allDevices, someDevices, statusNow, throughputNow, recentNow, lostNow, approvalsNow]
-  const forOverview = [statusNow, throughputNow, recentNow]
+  const deploymentsNow = createRefresh(clock, { gapMs: 1000, everyMs: 30_000 }, async () => {
+    await asked(
+      'deployment.list',
+      { limit: mostDeployments, state: ['pending', 'in_progress', 'paused', 'rolling_back'] },
+      (now) => {
+        deployments = now.deployments
+      },
+    )
+  })
+  const endedNow = createRefresh(clock, { gapMs: 2000, everyMs: 60_000 }, async () => {
+    await asked('deployment.list', { limit: mostEnded, state: ['failed', 'rolled_back'] }, (now) => {
+      const since = clock.now() - newsMs
+      ended = now.deployments.filter(({ ended_at, created_at }) => Date.parse(ended_at ?? created_at) > since)
+    })
+  })
+  const forOverview = [statusNow, throughputNow, recentNow, deploymentsNow]
+  const all = [allDevices, someDevices, lostNow, approvalsNow, endedNow, ...forOverview]
 
   return {
     start: (): void => {
@@ -145,6 +166,11 @@ export const createAsked = ({ ask, devices, clock, log, stir }: AskedDeps) => {
       someDevices.want()
     },
     wantApprovals: approvalsNow.want,
+    /** Something became of a deployment, or with no state of a device in one: of interest to those who see it go on. */
+    wantDeployments: (state: string | undefined): void => {
+      if (state !== undefined || watchesOverview) deploymentsNow.want()
+      if (state === 'failed' || state === 'rolled_back') endedNow.want()
+    },
     watchOverview: (watches: boolean): void => {
       const begins = watches && !watchesOverview
       watchesOverview = watches
@@ -158,7 +184,7 @@ export const createAsked = ({ ask, devices, clock, log, stir }: AskedDeps) => {
       tasks: status?.tasks ?? {},
       queue: { depth: status?.queue.depth ?? 0, oldest_seconds: wholeOf(status?.queue.oldest_seconds) },
       damage: status?.damage ?? [],
-      ...{ throughput, recent, lost, approvals },
+      ...{ throughput, recent, lost, approvals, deployments, ended },
     }),
     takeApprovalsChanged: (): boolean => {
       const changed = haveApprovalsChanged

@@ -1,5 +1,7 @@
 import type { Approval } from '../../../schemas/approval-operations.ts'
 import type { Attention, AttentionKind } from '../../../schemas/dashboard.ts'
+import type { Deployment } from '../../../schemas/deployment.ts'
+import { attentionOf } from './deployments.ts'
 import { figuresOf, type KnownDevice } from './devices.ts'
 
 export interface AttentionFacts {
@@ -7,6 +9,8 @@ export interface AttentionFacts {
   approvals: readonly Approval[]
   /** Tasks that ended `lost` lately. */
   lost: readonly { task_id: string; device: string | null; reason: string | null; at: number }[]
+  /** Those that are under way, and those that ended badly lately. */
+  deployments: readonly Deployment[]
   queue: { depth: number; oldest_seconds: number | null }
   damage: readonly string[]
   controller: boolean
@@ -26,8 +30,11 @@ const urgency: readonly AttentionKind[] = [
   'controller_away',
   'database_damaged',
   'approval',
+  'deployment_failed',
   'crash_loop',
   'disk_full',
+  'deployment_rolled_back',
+  'deployment_paused',
   'run_lost',
   'workload_failed',
   'device_refuses',
@@ -39,7 +46,12 @@ const urgency: readonly AttentionKind[] = [
 
 /** What somebody should look at, the most urgent first: at most 50 of them, and how many there are. */
 export const attentionTo = (facts: AttentionFacts): { shown: Attention[]; count: number } => {
-  const all: Attention[] = [...ofController(facts), ...facts.approvals.map(ofApproval), ...facts.lost.map(ofLost)]
+  const all: Attention[] = [
+    ...ofController(facts),
+    ...facts.approvals.map(ofApproval),
+    ...facts.lost.map(ofLost),
+    ...facts.deployments.flatMap(attentionOf),
+  ]
   for (const device of facts.devices) all.push(...ofDevice(device, facts))
   all.push(...together(all, 'device_offline', 'offline'), ...together(all, 'device_stale', 'silent'))
   all.sort(

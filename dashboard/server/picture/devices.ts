@@ -174,6 +174,8 @@ export const createDevices = () => {
       if (known) report(known, reported)
       else early.set(name, { ...early.get(name), reported })
     },
+    /** What a device has said last of the releases on it. */
+    releasesOf: (name: string): NonNullable<Reported['releases']> => byName.get(name)?.reported?.releases ?? [],
     /** Those that have been silent for too long are seen so. */
     age: (mono: number): void => {
       for (const known of byName.values()) judge(known, mono)
@@ -196,6 +198,7 @@ export const createDevices = () => {
           revision: reported.revision,
           is_partial: reported.is_partial === true,
           workloads: reported.workloads,
+          releases: reported.releases ?? [],
         },
       }
     },

@@ -20,6 +20,11 @@ export interface HeardDeps {
   /** The controller has something new to tell about a device. */
   device: (name: string) => void
   approval: () => void
+  /** Something became of a deployment: of itself, or of one of its devices. */
+  deployment: (id: string, state: string | undefined) => void
+  /** A device has said how far it is with a release of a deployment. */
+  progress: (deployment: string) => void
+  release: () => void
   controller: (isOnline: boolean) => void
 }
 
@@ -41,13 +46,19 @@ export const createHeard = (deps: HeardDeps) => {
     }
   const events = (
     kind: string,
-    take: (data: Readonly<Record<string, unknown>>) => void,
+    take: (data: Readonly<Record<string, unknown>>, type: string) => void,
   ): [string, (message: Message) => void] => [
     filterOf(fleet, 'event', { kind }),
     ({ payload }) => {
-      for (const { data } of readEvents(payload)) take(data)
+      for (const { data, type } of readEvents(payload)) take(data, type)
     },
   ]
+  const report = (name: string, said: Reported): void => {
+    const before = new Set(devices.releasesOf(name).map((one) => JSON.stringify(one)))
+    devices.reported(name, said)
+    for (const one of said.releases ?? [])
+      if (one.wanted && !before.has(JSON.stringify(one))) deps.progress(one.wanted.deployment.replace(/-back$/, ''))
+  }
 
   const takes: readonly [string, (message: Message) => void][] = [
     [
@@ -56,7 +67,7 @@ export const createHeard = (deps: HeardDeps) => {
     ],
     [filterOf(fleet, 'deviceInfo'), fromDevice(DeviceInfo, (name, said) => devices.info(name, said))],
     [filterOf(fleet, 'deviceHeartbeat'), fromDevice(Heartbeat, (name, beat) => devices.heartbeat(name, beat, clock.mono()))],
-    [filterOf(fleet, 'deviceReported'), fromDevice(Reported, (name, said) => devices.reported(name, said))],
+    [filterOf(fleet, 'deviceReported'), fromDevice(Reported, report)],
     [
       filterOf(fleet, 'controllerState'),
       ({ payload }) => {
@@ -70,6 +81,13 @@ export const createHeard = (deps: HeardDeps) => {
       if (typeof device === 'string') deps.device(device)
     }),
     events('approval', deps.approval),
+    events('deployment', ({ deployment_id: id, state }, type) => {
+      const isOfDevice = type === 'skein.deployment.device'
+      if (typeof id === 'string') deps.deployment(id, !isOfDevice && typeof state === 'string' ? state : undefined)
+    }),
+    events('audit', (_, type) => {
+      if (type.startsWith('skein.audit.release_')) deps.release()
+    }),
   ]
 
   return {

@@ -5,6 +5,7 @@ import type { Approval } from '../../../schemas/approval-operations.ts'
 import type { Bar, ChangedTask, FleetChange, Overview, TasksChange } from '../../../schemas/dashboard.ts'
 import { type AskedDeps, createAsked } from './asked.ts'
 import { attentionTo } from './attention.ts'
+import { runningOf } from './deployments.ts'
 import { createDevices } from './devices.ts'
 import { createHeard } from './heard.ts'
 
@@ -25,6 +26,11 @@ export interface PictureChange {
   tasks: TasksChange | undefined
   taskIds: ReadonlySet<string>
   approvals: boolean
+  deploymentIds: ReadonlySet<string>
+  /** Deployments in which a device is further than it was. */
+  progressIds: ReadonlySet<string>
+  /** There are others, or some are gone. */
+  releases: boolean
   /** For a while nobody listened: anything may be another than it was. */
   missed: boolean
 }
@@ -49,6 +55,9 @@ export const createPicture = ({ fleet, bus, ask, clock, log }: PictureDeps) => {
   let changedTasks = new Map<string, ChangedTask>()
   let moreTasks = 0
   let changedTaskIds = new Set<string>()
+  let changedDeploymentIds = new Set<string>()
+  let progressIds = new Set<string>()
+  let haveReleasesChanged = false
 
   let isAwake = false
   let lingering: Timer | undefined
@@ -89,6 +98,16 @@ export const createPicture = ({ fleet, bus, ask, clock, log }: PictureDeps) => {
     },
     device: asked.wantDevice,
     approval: asked.wantApprovals,
+    deployment: (id, state) => {
+      changedDeploymentIds.add(id)
+      asked.wantDeployments(state)
+      stir()
+    },
+    progress: (id) => void progressIds.add(id),
+    release: () => {
+      haveReleasesChanged = true
+      stir()
+    },
     controller: (isOnline) => {
       const isBack = isOnline && !isControllerOnline
       isControllerOnline = isOnline
@@ -100,15 +119,19 @@ export const createPicture = ({ fleet, bus, ask, clock, log }: PictureDeps) => {
   const hasController = (): boolean => isControllerOnline && asked.isReached()
 
   const overview = (): Overview => {
-    const { tasks, queue, damage, throughput, recent, lost, approvals } = asked.facts()
+    const { tasks, queue, damage, throughput, recent, lost, approvals, deployments, ended } = asked.facts()
     const { shown, count } = attentionTo({
       devices: devices.each(),
       ...{ approvals, lost, queue, damage },
+      deployments: [...deployments, ...ended],
       controller: hasController(),
       now: clock.now(),
       mono: clock.mono(),
     })
-    return { devices: devices.counts(), tasks, queue, throughput, recent, attention: shown, attention_count: count }
+    return {
+      ...{ devices: devices.counts(), tasks, queue, throughput, recent, deployments: deployments.map(runningOf) },
+      ...{ attention: shown, attention_count: count },
+    }
   }
 
   const bar = (shown: Overview): Bar => ({
@@ -136,12 +159,18 @@ export const createPicture = ({ fleet, bus, ask, clock, log }: PictureDeps) => {
       tasks: changedTasks.size > 0 ? { tasks: [...changedTasks.values()], more: moreTasks } : undefined,
       taskIds: changedTaskIds,
       approvals: asked.takeApprovalsChanged(),
+      deploymentIds: changedDeploymentIds,
+      progressIds,
+      releases: haveReleasesChanged,
       missed: hasMissed,
     }
     hasMissed = false
+    haveReleasesChanged = false
     told = { overview: now, bar: barText }
     changedTasks = new Map()
     changedTaskIds = new Set()
+    changedDeploymentIds = new Set()
+    progressIds = new Set()
     moreTasks = 0
     onChange(change)
   }

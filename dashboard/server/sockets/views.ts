@@ -18,6 +18,8 @@ export const createViews = (picture: Picture, clock: Clock) => {
       case 'tasks':
         return { tasks: [], more: 0 }
       case 'task':
+      case 'deployments':
+      case 'deployment':
         return { changed: 0 }
       case 'log':
       case 'events':
@@ -41,6 +43,12 @@ export const createViews = (picture: Picture, clock: Clock) => {
         return change.missed ? { tasks: change.tasks?.tasks ?? [], more: (change.tasks?.more ?? 0) + 1 } : change.tasks
       case 'task':
         return change.missed || change.taskIds.has(at.task_id) ? { changed: clock.now() } : undefined
+      case 'deployments':
+        return change.missed || change.releases || change.deploymentIds.size > 0 ? { changed: clock.now() } : undefined
+      case 'deployment':
+        return change.missed || change.deploymentIds.has(at.deployment_id) || change.progressIds.has(at.deployment_id)
+          ? { changed: clock.now() }
+          : undefined
       case 'approvals':
         return change.missed || change.approvals ? { pending: picture.approvals() } : undefined
       case 'log':

@@ -47,3 +47,7 @@ export const withQuery = (path: string, query: Readonly<Record<string, string | 
   const text = given.toString()
   return text === '' ? path : `${path}?${text}`
 }
+
+/** The path of a list from where a page of it has ended. */
+export const withCursor = (path: string, cursor: string | null): string =>
+  cursor === null ? path : `${path}${path.includes('?') ? '&' : '?'}cursor=${encodeURIComponent(cursor)}`

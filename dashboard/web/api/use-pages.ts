@@ -1,5 +1,6 @@
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks'
 import type { WireError } from '../../../schemas/errors.ts'
+import { withCursor } from './ask.ts'
 import { useApi } from './use-ask.ts'
 
 export interface Pages<Row> {
@@ -37,10 +38,7 @@ export const usePages = <Answer extends Page, Row>(
       if (path === null) return
       const mine = ++turn.current
       setIsLoading(true)
-      const outcome = await ask<Answer>(
-        'GET',
-        cursor === null ? path : `${path}${path.includes('?') ? '&' : '?'}cursor=${encodeURIComponent(cursor)}`,
-      )
+      const outcome = await ask<Answer>('GET', withCursor(path, cursor))
       if (mine !== turn.current) return
       setIsLoading(false)
       if (!outcome.ok) return setState((before) => ({ ...before, error: outcome.error }))

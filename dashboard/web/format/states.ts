@@ -38,6 +38,21 @@ const looks: Readonly<Record<string, readonly [Tone, IconName]>> = {
   crash_loop: ['bad', 'refresh'],
   healthy: ['good', 'check'],
   unhealthy: ['bad', 'warning'],
+  // deployments, devices in them, and releases on devices
+  in_progress: ['busy', 'play'],
+  paused: ['warn', 'pause'],
+  rolling_back: ['warn', 'back'],
+  rolled_back: ['warn', 'back'],
+  deferred: ['off', 'clock'],
+  deploying: ['busy', 'deploy'],
+  deployed: ['busy', 'clock'],
+  superseded: ['off', 'right'],
+  skipped: ['off', 'check'],
+  downloading: ['busy', 'download'],
+  unpacking: ['busy', 'release'],
+  applying: ['busy', 'deploy'],
+  settling: ['busy', 'clock'],
+  removing: ['busy', 'trash'],
   // approvals
   pending: ['warn', 'clock'],
   approved: ['good', 'check'],
@@ -47,9 +62,13 @@ const looks: Readonly<Record<string, readonly [Tone, IconName]>> = {
   revoked: ['off', 'stop'],
 }
 
+/** What waits for its turn, and for nobody: an approval that is pending waits for somebody. */
+const calm: readonly [Tone, IconName] = ['wait', 'clock']
+
 /** The look of a state of anything; of one that is not known here, a calm one with its own word. */
-export const lookOf = (state: string): Look => {
-  const [tone, icon] = (Object.hasOwn(looks, state) ? looks[state] : undefined) ?? (['off', 'dot'] as const)
+export const lookOf = (state: string, of?: 'deployment'): Look => {
+  const known = Object.hasOwn(looks, state) ? looks[state] : undefined
+  const [tone, icon] = (of && state === 'pending' ? calm : known) ?? (['off', 'dot'] as const)
   return { tone, icon, word: wordOf(state) }
 }
 

@@ -1,6 +1,7 @@
 import type {
   ApprovalsShown,
   Beat,
+  DeploymentsChange,
   DeviceShown,
   FleetChange,
   FleetRow,
@@ -14,13 +15,15 @@ import type {
 /** The devices by their numbers. */
 export type FleetRows = ReadonlyMap<number, FleetRow>
 
-/** What is known of each view that shows a state. Of `task` and `tasks` it is the last change, null before there was one. */
+/** What is known of each view that shows a state. Of what only rings it is the last change, null before there was one. */
 export interface LiveData {
   overview: Overview
   fleet: FleetRows
   device: DeviceShown
   tasks: TasksChange | null
   task: TaskChange | null
+  deployments: DeploymentsChange | null
+  deployment: DeploymentsChange | null
   approvals: ApprovalsShown
 }
 export type StateView = Extract<View, { view: keyof LiveData }>
@@ -32,6 +35,8 @@ export const shownFirst = (view: keyof LiveData, data: unknown): unknown => {
       return new Map((data as FleetShown).rows.map((row) => [row.n, row])) // what `fleet` is shown with
     case 'tasks':
     case 'task':
+    case 'deployments':
+    case 'deployment':
       return null
     case 'overview':
     case 'device':
@@ -50,6 +55,8 @@ export const shownNext = (view: keyof LiveData, before: unknown, change: unknown
       return { ...(before as object), ...(change as object) } // fields that are not as they were
     case 'tasks':
     case 'task':
+    case 'deployments':
+    case 'deployment':
     case 'approvals':
       return change
   }

@@ -4,9 +4,9 @@ import { lookOf, type Tone } from '../format/states.ts'
 import { Icon, type IconName } from './icon.tsx'
 import { Plain } from './plain.tsx'
 
-/** The state of a device, task, run, workload, approval or token: colour, sign and word. */
-export const State = ({ state, title }: { state: string; title?: string | null }) => {
-  const { tone, icon, word } = lookOf(state)
+/** The state of a device, task, run, workload, deployment, approval or token: colour, sign and word. */
+export const State = ({ state, title, of }: { state: string; title?: string | null; of?: 'deployment' }) => {
+  const { tone, icon, word } = lookOf(state, of)
   return (
     <Badge tone={tone} icon={icon} title={title ?? undefined}>
       <Plain text={word} />

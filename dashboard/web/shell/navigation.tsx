@@ -15,7 +15,9 @@ export const Navigation = ({ pages }: { pages: readonly Page[] }) => {
         const { nav } = page
         if (!nav || !isFor(nav.role, session)) return null
         const count = bar ? (nav.count?.(bar) ?? 0) : 0
-        const isHere = page.path === '/' ? path === '/' : path === page.path || path.startsWith(`${page.path}/`)
+        const isHere = [page.path, ...(nav.also ?? [])].some((one) =>
+          one === '/' ? path === '/' : path === one || path.startsWith(`${one}/`),
+        )
         return (
           <a key={page.path} href={page.path} aria-current={isHere ? 'page' : undefined}>
             <Icon name={nav.icon} size={20} />

@@ -4,6 +4,6 @@ export const page: Page = {
   path: '/approvals',
   title: 'Approvals',
   load: () => import('./approvals.tsx').then((one) => one.ApprovalsPage),
-  nav: { label: 'Approvals', icon: 'approvals', order: 4, count: (bar) => bar.approvals },
+  nav: { label: 'Approvals', icon: 'approvals', order: 5, count: (bar) => bar.approvals },
   shortcut: 'g a',
 }

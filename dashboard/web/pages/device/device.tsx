@@ -15,6 +15,7 @@ import { Actions } from './actions.tsx'
 import { FactsCard } from './facts.tsx'
 import { LabelsCard } from './labels-card.tsx'
 import { MetricsCard } from './metrics.tsx'
+import { ReleasesCard } from './releases.tsx'
 import { ReportedCard } from './reported.tsx'
 import { TasksCard } from './tasks.tsx'
 import { WorkloadPage, workloadViewIn } from './workload.tsx'
@@ -97,6 +98,7 @@ const Shown = ({ shown, row }: { shown: DeviceShown; row: FleetRow }) => (
     )}
     <MetricsCard row={row} />
     <WorkloadsCard device={row.device} reported={shown.reported} />
+    <ReleasesCard device={row.device} reported={shown.reported} />
     <div class="columns">
       <TasksCard device={row.device} />
       <div class="stack device-side">

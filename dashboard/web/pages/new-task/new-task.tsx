@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useRef, useState } from 'preact/hooks'
 import { useLocation } from 'preact-iso'
 import type { WireError } from '../../../../schemas/errors.ts'
 import type { Task } from '../../../../schemas/task.ts'
@@ -15,6 +15,7 @@ import { Form } from '../../parts/form.tsx'
 import { Plain } from '../../parts/plain.tsx'
 import { Segments } from '../../parts/segments.tsx'
 import { Skeleton } from '../../parts/skeleton.tsx'
+import { useSubmitKey } from '../../parts/use-submit-key.ts'
 import { useSession } from '../../session/session.ts'
 import { PageHead } from '../../shell/page-head.tsx'
 import { useQuery } from '../../shell/query.ts'
@@ -24,8 +25,9 @@ import { OptionFields } from './option-fields.tsx'
 import { PlaceFields } from './place-fields.tsx'
 import { PreviewCard } from './preview.tsx'
 import { draftOf, emptyForm, formOf, hasOptions, missingIn, type TaskForm } from './task-form.ts'
-import { usePreview } from './use-preview.ts'
+import { useTaskPreview } from './use-preview.ts'
 import { AgentFields, CommandFields, ScriptFields } from './work-fields.tsx'
+import '../../parts/editor.css'
 import './new-task.css'
 
 /** A new task, from the beginning or from an earlier one. */
@@ -99,7 +101,7 @@ const TaskEditor = ({ base, start }: { base: Task | undefined; start: TaskForm }
   const [hasTried, setTried] = useState(false)
   const { draft, faults: unreadable } = draftOf(form, base)
   const faults = hasTried ? [...unreadable, ...missingIn(draft)] : unreadable
-  const { preview, error, isLoading } = usePreview(draft)
+  const { preview, error, isLoading } = useTaskPreview(draft)
   // The same task sent twice is one task; another one has another key.
   const sent = useRef({ body: '', key: '' })
   const submit = useAction(
@@ -127,19 +129,10 @@ const TaskEditor = ({ base, start }: { base: Task | undefined; start: TaskForm }
     if (unreadable.length === 0 && missingIn(draft).length === 0) void submit.run()
   }
 
-  const button = useRef<HTMLDivElement>(null)
-  useEffect(() => {
-    const onKey = (event: KeyboardEvent): void => {
-      if (event.key !== 'Enter' || !(event.ctrlKey || event.metaKey)) return
-      event.preventDefault()
-      button.current?.querySelector('button')?.click()
-    }
-    addEventListener('keydown', onKey)
-    return () => removeEventListener('keydown', onKey)
-  }, [])
+  const bar = useSubmitKey()
 
   return (
-    <div class="new-task">
+    <div class="editor">
       <Form onSubmit={send} error={refusal} fields={shownFields}>
         <Card>
           <Segments
@@ -176,7 +169,7 @@ const TaskEditor = ({ base, start }: { base: Task | undefined; start: TaskForm }
             Something is missing above, or cannot be read.
           </p>
         )}
-        <div class="bar" ref={button}>
+        <div class="bar" ref={bar}>
           <Button type="submit" kind="primary" icon="play" busy={submit.isBusy}>
             Submit
           </Button>
@@ -185,7 +178,7 @@ const TaskEditor = ({ base, start }: { base: Task | undefined; start: TaskForm }
           </span>
         </div>
       </Form>
-      <aside class="new-task-aside">
+      <aside class="editor-aside">
         <PreviewCard preview={preview} error={error} isMarked={error !== null && isShown(error)} isLoading={isLoading} />
         {unreadable.length === 0 && missingIn(draft).length === 0 && (
           <Card title="The same in a terminal">

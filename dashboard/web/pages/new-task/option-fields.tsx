@@ -1,4 +1,6 @@
-import { Choice, type FieldsProps, Text } from './fields.tsx'
+import { Choice } from '../../parts/choice.tsx'
+import { FormText } from '../../parts/form-text.tsx'
+import type { FieldsProps } from './fields.tsx'
 
 /** How it is to run, and what it is called. */
 export const OptionFields = (props: FieldsProps) => {
@@ -6,15 +8,15 @@ export const OptionFields = (props: FieldsProps) => {
   return (
     <>
       <div class="field-pair">
-        <Text
+        <FormText
           {...props}
           name="timeout"
           of="options.timeout_seconds"
           label="Time limit"
           hint="In seconds. Without one it has all the time."
         />
-        <Text {...props} name="retries" of="options.retries" label="Tries after a failure" placeholder="0" />
-        <Text
+        <FormText {...props} name="retries" of="options.retries" label="Tries after a failure" placeholder="0" />
+        <FormText
           {...props}
           name="startWithin"
           of="options.start_within_seconds"
@@ -34,10 +36,10 @@ export const OptionFields = (props: FieldsProps) => {
         onChange={(priority) => change({ priority })}
       />
       <div class="field-pair">
-        <Text {...props} name="name" of="metadata" label="Name" hint="What it is called in lists." />
-        <Text {...props} name="tags" of="tags" label="Tags" hint="With commas between them." />
+        <FormText {...props} name="name" of="metadata" label="Name" hint="What it is called in lists." />
+        <FormText {...props} name="tags" of="tags" label="Tags" hint="With commas between them." />
       </div>
-      <Text
+      <FormText
         {...props}
         name="cwd"
         of="payload.cwd"
@@ -45,7 +47,7 @@ export const OptionFields = (props: FieldsProps) => {
         hint="On the device. Without one it is an empty one of its own."
         mono
       />
-      <Text
+      <FormText
         {...props}
         name="env"
         of="payload.env"

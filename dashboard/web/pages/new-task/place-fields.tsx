@@ -1,6 +1,8 @@
 import type { OutputOf } from '../../../../schemas/operations.ts'
 import { useAsk } from '../../api/use-ask.ts'
-import { Choice, type FieldsProps, Suggested, Text } from './fields.tsx'
+import { Choice } from '../../parts/choice.tsx'
+import { FormText } from '../../parts/form-text.tsx'
+import { type FieldsProps, Suggested } from './fields.tsx'
 
 /** Where it is to run. */
 export const PlaceFields = (props: FieldsProps) => {
@@ -20,7 +22,7 @@ export const PlaceFields = (props: FieldsProps) => {
       />
       {form.where === 'device' && <Suggested {...props} suggestions={(data?.devices ?? []).map((one) => one.device).sort()} />}
       {form.where === 'selector' && (
-        <Text
+        <FormText
           {...props}
           name="selector"
           of="target.selector"

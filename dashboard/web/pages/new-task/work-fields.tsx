@@ -1,7 +1,9 @@
 import { useState } from 'preact/hooks'
 import { splitWords } from '../../format/shell-words.ts'
+import { Check, Choice } from '../../parts/choice.tsx'
+import { FormText } from '../../parts/form-text.tsx'
 import { Plain } from '../../parts/plain.tsx'
-import { Check, Choice, type FieldsProps, Text } from './fields.tsx'
+import type { FieldsProps } from './fields.tsx'
 
 /** What a command is. */
 export const CommandFields = (props: FieldsProps) => {
@@ -24,7 +26,7 @@ export const CommandFields = (props: FieldsProps) => {
         }
         onChange={(commandAs) => change({ commandAs })}
       />
-      <Text
+      <FormText
         {...props}
         name="command"
         of="payload.command"
@@ -56,8 +58,16 @@ const Words = ({ line }: { line: string }) => {
 /** What a script is. */
 export const ScriptFields = (props: FieldsProps) => (
   <>
-    <Text {...props} name="script" of="payload.script" label="Script" hint="Its first line names what runs it." rows={12} mono />
-    <Text {...props} name="args" of="payload.args" label="Arguments" hint="One to a line." rows={2} mono />
+    <FormText
+      {...props}
+      name="script"
+      of="payload.script"
+      label="Script"
+      hint="Its first line names what runs it."
+      rows={12}
+      mono
+    />
+    <FormText {...props} name="args" of="payload.args" label="Arguments" hint="One to a line." rows={2} mono />
   </>
 )
 
@@ -70,10 +80,10 @@ export const AgentFields = (props: FieldsProps) => {
   )
   return (
     <>
-      <Text {...props} name="prompt" of="payload.prompt" label="What it is to do" hint="In your own words." rows={6} />
+      <FormText {...props} name="prompt" of="payload.prompt" label="What it is to do" hint="In your own words." rows={6} />
       <div class="field-pair">
-        <Text {...props} name="provider" of="payload.provider" label="Provider" placeholder="openai" />
-        <Text {...props} name="model" of="payload.model" label="Model" placeholder="gpt-4o" />
+        <FormText {...props} name="provider" of="payload.provider" label="Provider" placeholder="openai" />
+        <FormText {...props} name="model" of="payload.model" label="Model" placeholder="gpt-4o" />
       </div>
       <Choice
         label="Ask before it uses tools"
@@ -87,7 +97,7 @@ export const AgentFields = (props: FieldsProps) => {
         onChange={(approve) => change({ approve })}
       />
       {form.approve === 'matching' && (
-        <Text
+        <FormText
           {...props}
           name="patterns"
           of="payload.approve.matching"
@@ -99,17 +109,17 @@ export const AgentFields = (props: FieldsProps) => {
         />
       )}
       <div class="field-pair">
-        <Text {...props} name="tokens" of="payload.budget.tokens" label="At most so many tokens" placeholder="200000" />
-        <Text {...props} name="cost" of="payload.budget.cost" label="At most so many dollars" placeholder="2" />
-        <Text {...props} name="turns" of="payload.max_turns" label="At most so many turns" placeholder="100" />
+        <FormText {...props} name="tokens" of="payload.budget.tokens" label="At most so many tokens" placeholder="200000" />
+        <FormText {...props} name="cost" of="payload.budget.cost" label="At most so many dollars" placeholder="2" />
+        <FormText {...props} name="turns" of="payload.max_turns" label="At most so many turns" placeholder="100" />
       </div>
       <details class="form-more" open={isOpen}>
         <summary>More about the agent</summary>
         <div class="form">
-          <Text {...props} name="system" of="payload.system" label="What it is to keep in mind" rows={3} />
+          <FormText {...props} name="system" of="payload.system" label="What it is to keep in mind" rows={3} />
           <div class="field-pair">
-            <Text {...props} name="agent" of="payload.agent" label="Agent" placeholder="goose" />
-            <Text
+            <FormText {...props} name="agent" of="payload.agent" label="Agent" placeholder="goose" />
+            <FormText
               {...props}
               name="secrets"
               of="payload.secrets"
@@ -119,7 +129,7 @@ export const AgentFields = (props: FieldsProps) => {
               mono
             />
           </div>
-          <Text
+          <FormText
             {...props}
             name="servers"
             of="payload.mcp_servers"
@@ -129,7 +139,7 @@ export const AgentFields = (props: FieldsProps) => {
             rows={4}
             mono
           />
-          <Text {...props} name="session" of="payload.session" label="Go on with the conversation of this run" mono />
+          <FormText {...props} name="session" of="payload.session" label="Go on with the conversation of this run" mono />
           <Check
             label="Keep the conversation"
             hint="It stays on the device for a week, so that a later run can go on with it."

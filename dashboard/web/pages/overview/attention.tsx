@@ -12,7 +12,7 @@ export const AttentionCard = ({ attention, count }: { attention: readonly Attent
   <Card title="Needs attention" flush aside={count > attention.length && `${countText(count)} in all`}>
     {attention.length === 0 ? (
       <Empty icon="check" title="Nothing needs you">
-        <p>Devices that go away, workloads that fail and agents that wait for a word are shown here.</p>
+        <p>Devices that go away, workloads and deployments that fail, and agents that wait for a word are shown here.</p>
       </Empty>
     ) : (
       <ul class="attention">
@@ -26,7 +26,8 @@ export const AttentionCard = ({ attention, count }: { attention: readonly Attent
   </Card>
 )
 
-const keyOf = (one: Attention): string => [one.kind, one.device, one.workload, one.task_id, one.approval, one.says].join(' ')
+const keyOf = (one: Attention): string =>
+  [one.kind, one.device, one.workload, one.task_id, one.approval, one.deployment, one.says].join(' ')
 
 const Row = ({ one }: { one: Attention }) => {
   const href = attentionHref(one)

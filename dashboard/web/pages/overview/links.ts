@@ -4,7 +4,7 @@ import type { Attention } from '../../../../schemas/dashboard.ts'
 export const failedStates = 'failed,timed_out,lost,rejected,expired'
 
 /** Where somebody goes who wants to do something about it; undefined where no page helps. */
-export const attentionHref = ({ kind, device, workload, task_id }: Attention): string | undefined => {
+export const attentionHref = ({ kind, device, workload, task_id, deployment }: Attention): string | undefined => {
   switch (kind) {
     case 'approval':
       return '/approvals'
@@ -21,6 +21,10 @@ export const attentionHref = ({ kind, device, workload, task_id }: Attention): s
       return device === undefined ? '/fleet?state=offline' : `/fleet/${device}`
     case 'run_lost':
       return task_id === undefined ? '/tasks?state=lost' : `/tasks/${task_id}`
+    case 'deployment_failed':
+    case 'deployment_rolled_back':
+    case 'deployment_paused':
+      return deployment === undefined ? '/deployments' : `/deployments/${deployment}`
     case 'queue_stuck':
       return '/tasks?state=queued'
     case 'controller_away':

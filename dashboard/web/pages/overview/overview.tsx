@@ -14,6 +14,7 @@ import { AttentionCard } from './attention.tsx'
 import { NoDevices, NoTasks } from './first-steps.tsx'
 import { failedStates } from './links.ts'
 import { RecentCard } from './recent.tsx'
+import { RolloutsCard } from './rollouts.tsx'
 
 /** How the fleet and its work stand. */
 export const OverviewPage = () => {
@@ -38,13 +39,14 @@ export const OverviewPage = () => {
 }
 
 const Picture = ({ shown }: { shown: Overview }) => {
-  const { devices, tasks, throughput, recent, attention } = shown
+  const { devices, tasks, throughput, recent, deployments, attention } = shown
   const hasDevices = devices.online + devices.stale + devices.offline > 0
   const hasTasks = recent.length > 0 || Object.values(tasks).some((count) => count > 0)
   return (
     <>
       <Tiles shown={shown} />
       {!hasDevices && <NoDevices />}
+      {deployments.length > 0 && <RolloutsCard deployments={deployments} />}
       <div class="columns">
         {hasTasks && (
           <Card title="The last hour">

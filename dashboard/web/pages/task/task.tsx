@@ -20,8 +20,8 @@ import { useQuery } from '../../shell/query.ts'
 import { Actions } from './actions.tsx'
 import { Details } from './details.tsx'
 import { Facts } from './facts.tsx'
+import { HistoryCard } from './history.tsx'
 import { Runs } from './runs.tsx'
-import { Timeline } from './timeline.tsx'
 import { type ShownTask, useTask } from './use-task.ts'
 import './task.css'
 
@@ -106,7 +106,7 @@ const Whole = ({ shown, error, isLoading, onMore, onChanged }: WholeProps) => {
           )}
         </div>
         <aside class="task-aside">
-          <Timeline history={history} run={run?.run_id} isWide={isWide} />
+          <HistoryCard history={history} run={run?.run_id} isWide={isWide} />
           <About task={task} />
         </aside>
       </div>

@@ -4,7 +4,7 @@ import type { OutputOf } from '../../../../schemas/operations.ts'
 import type { HistoryEntry, Run, Task } from '../../../../schemas/task.ts'
 import { withQuery } from '../../api/ask.ts'
 import { useApi } from '../../api/use-ask.ts'
-import { waitBefore } from '../../live/backoff.ts'
+import { startKeepUp } from '../../live/keep-up.ts'
 import { useNews } from '../../live/use-live.ts'
 
 type Page = OutputOf<'task.get'>
@@ -32,44 +32,13 @@ export const useTask = (taskId: string) => {
 
   useEffect(() => {
     let isLeft = false
-    let isRung = true
     let hasRead = false
-    let wake: () => void = () => undefined
-    let failures = 0
-    let retry: ReturnType<typeof setTimeout> | undefined
-    const rest = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
-    wanted.current = {
-      pages: pagesAtOnce,
-      ring: () => {
-        isRung = true
-        wake()
-      },
-    }
     setPages([])
     setError(null)
-    const keepUp = async (): Promise<void> => {
-      while (!isLeft) {
-        if (!isRung)
-          await new Promise<void>((resolve) => {
-            wake = resolve
-            if (failures > 0) retry = setTimeout(resolve, waitBefore(failures, Math.random()))
-          })
-        clearTimeout(retry)
-        if (isLeft) return
-        isRung = false
-        setLoading(true)
-        const refusal = await readAll()
-        if (isLeft) return
-        failures = refusal?.retryable ? failures + 1 : 0
-        hasRead = true
-        setLoading(false)
-        await rest(againMs)
-      }
-    }
     const readAll = async (): Promise<WireError | undefined> => {
       let cursor: string | undefined
       for (let index = 0; index < wanted.current.pages; index++) {
-        if (index > 0 && hasRead) await rest(againMs)
+        if (index > 0 && hasRead) await new Promise((resolve) => setTimeout(resolve, againMs))
         const outcome = await ask<Page>('GET', withQuery(`/tasks/${encodeURIComponent(taskId)}`, { cursor }))
         if (isLeft) return undefined
         setError(outcome.ok ? null : outcome.error)
@@ -82,10 +51,19 @@ export const useTask = (taskId: string) => {
       }
       return undefined
     }
-    void keepUp()
+    const { ring, stop } = startKeepUp({
+      read: async () => {
+        const refusal = await readAll()
+        hasRead = true
+        return refusal
+      },
+      onLoading: setLoading,
+      restMs: () => againMs,
+    })
+    wanted.current = { pages: pagesAtOnce, ring }
     return () => {
       isLeft = true
-      wake()
+      stop()
     }
   }, [ask, taskId])
 

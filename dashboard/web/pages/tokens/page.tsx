@@ -4,6 +4,6 @@ export const page: Page = {
   path: '/tokens',
   title: 'Tokens and joining',
   load: () => import('./tokens.tsx').then((one) => one.TokensPage),
-  nav: { label: 'Tokens', icon: 'key', order: 5, role: 'admin' },
+  nav: { label: 'Tokens', icon: 'key', order: 6, role: 'admin' },
   shortcut: 'g k',
 }
