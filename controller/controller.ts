@@ -287,6 +287,7 @@ export const startController = async (deps: ControllerDeps): Promise<Controller>
   await openMqttDoor({ fleet: fleetName, bus, ask, follow: effects.follow, audit, log })
   bus.onConnect(() => {
     watch.startAnew()
+    deployments.startAnew()
     announce('online')
     trust.tellRevoked()
   })

@@ -3,6 +3,7 @@ import type { GroupCommit } from '../../base/group-commit.ts'
 import type { Log } from '../../base/log.ts'
 import { accepted, type Outcome, refused } from '../../schemas/errors.ts'
 import { advance } from '../core/rollout/advance.ts'
+import { startClocksAnew } from '../core/rollout/clocks.ts'
 import { countsOf } from '../core/rollout/counts.ts'
 import { nextLookAt } from '../core/rollout/next-look.ts'
 import type { Rollout, RolloutDevice, RolloutEffect } from '../core/rollout/rollout.ts'
@@ -46,9 +47,15 @@ export const startDeployments = (deps: DeploymentsDeps) => {
     return one
   }
 
+  /** For a while nobody was listened to: that counts against nobody. */
+  const startAnew = (): void => {
+    for (const one of live.values()) one.rollout = startClocksAnew(one.rollout, clock.now())
+  }
+
   const load = (): void => {
     live.clear()
     for (const row of store.deployments.alive()) enter(row)
+    startAnew()
     for (const id of live.keys()) dirty.add(id)
   }
 
@@ -195,6 +202,7 @@ export const startDeployments = (deps: DeploymentsDeps) => {
     },
     /** One as it is now, whether anything may still happen in it or not. */
     read: (row: DeploymentRow): LiveDeployment | undefined => live.get(row.deployment_id) ?? readDeployment(store, row),
+    startAnew,
     /** What was derived in memory is void: the work of a commit was undone. */
     reload: (): void => {
       load()

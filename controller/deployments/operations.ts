@@ -88,6 +88,12 @@ export const deploymentOperations = (deps: DeploymentOperationsDeps) => {
     const { name, version } = readReleaseRef(ref) ?? { name: ref, version: '' }
     const release = store.releases.get(name, version)
     if (!release) return noRelease(name, version)
+    if (input.health_timeout_seconds <= input.min_healthy_seconds) {
+      const message = `must be more than min_healthy_seconds, ${input.min_healthy_seconds}: by then no device could be healthy`
+      return refused('invalid', `health_timeout_seconds: ${message}`, [
+        { field: 'health_timeout_seconds', code: 'too_small', message },
+      ])
+    }
     const targets = targetsOf(fleet, target)
     if (!targets.ok) return targets
     const rollout = beginRollout(

@@ -64,7 +64,8 @@ export const startServing = ({ fleetName, bus, blobs, mayHave, clock, log }: Ser
     asked: (device: string, fetch: Fetch): void => {
       if (!mayHave(device, fetch.sha256) || !blobs.state(fetch.sha256).complete) return
       const list = waiting.get(device) ?? []
-      if (list.length >= mostWaiting) return
+      // It asks again for what it waits for: what is still on its way comes once.
+      if (list.length >= mostWaiting || list.some((one) => one.sha256 === fetch.sha256 && covers(one, fetch))) return
       list.push({ ...fetch, length: Math.min(fetch.length, mostAtOnce) })
       waiting.set(device, list)
       if (busy >= readers) return
@@ -79,3 +80,6 @@ export const startServing = ({ fleetName, bus, blobs, mayHave, clock, log }: Ser
     },
   }
 }
+
+const covers = (one: Fetch, other: Fetch): boolean =>
+  one.offset <= other.offset && other.offset + other.length <= one.offset + one.length

@@ -97,6 +97,7 @@ export const createRolloutWorld = (seed: number) => {
     const { rollout: after, effects } = advance(before, frozen, now)
     if (after.state !== before.state) history.push(`${now} ${before.state} → ${after.state}: ${after.reason}`)
     for (const { kind, device } of effects) history.push(`${now} ${kind} ${device}`)
+    for (const { device } of effects) facts.set(device, { ...frozen(device), isInformed: false })
     const again = advance(after, frozen, now)
     if (again.rollout !== after || again.effects.length > 0)
       throw new Error(`a second look changes something: ${difference(after, again.rollout)}`)

@@ -13,7 +13,7 @@ const broken = (strategy = {}) => {
 describe('a rollback', () => {
   test('gives all that were touched what they had, and ends when they say so in good health', () => {
     const play = broken()
-    expect(play.look(9)).toBe('-a -b -c -d')
+    expect(play.look(9)).toBe('-c -d -a -b')
     expect(play.rollout).toMatchObject({
       state: 'rolling_back',
       reason: '1 device failed, and max_failures is 0: c exited with 1',

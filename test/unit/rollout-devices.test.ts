@@ -99,8 +99,8 @@ describe('a device that is told to run the release', () => {
       isTouched: true,
     })
     play.back('a')
-    expect([play.look(500), play.device('a').state]).toEqual(['', 'deploying'])
-    play.heal('ab', 510)
+    expect([play.look(150), play.device('a').state]).toEqual(['', 'deploying'])
+    play.heal('ab', 160)
     expect(play.rollout.state).toBe('completed')
   })
 

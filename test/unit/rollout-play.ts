@@ -61,13 +61,13 @@ export const playRollout = (names: string, strategy: StrategyInput = {}, begin: 
     look: (at = seconds): string => {
       seconds = at
       const { rollout: next, effects } = advance(rollout, of, at * 1000)
-      const again = advance(next, of, at * 1000)
-      if (again.rollout !== next || again.effects.length > 0) throw new Error('a second look changes something')
       rollout = next
       for (const { kind, device } of effects) {
         if (kind === 'install') of(device).previousDigest ??= 'old'
         of(device).isInformed = false
       }
+      const again = advance(next, of, at * 1000)
+      if (again.rollout !== next || again.effects.length > 0) throw new Error('a second look changes something')
       return effects.map(({ kind, device }) => (kind === 'install' ? '+' : '-') + device).join(' ')
     },
     /** These say how far they are with the release. */

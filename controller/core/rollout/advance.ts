@@ -5,8 +5,8 @@ import { goLate } from './late.ts'
 import type { DeviceFacts, Rollout, RolloutEffect } from './rollout.ts'
 
 /**
- * What a rollout becomes by what is known of its devices, and what is to be written for them. With the same facts a second call changes
- * nothing and has no effects. What has not changed is the same object as before: a device, and the rollout itself.
+ * What a rollout becomes by what is known of its devices, and what is to be written for them. A second call changes nothing and has no effects,
+ * unless there is news. What has not changed is the same object as before: a device, and the rollout itself.
  */
 export const advance = (
   rollout: Rollout,

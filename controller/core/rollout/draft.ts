@@ -1,6 +1,6 @@
 import { isWatched, notePresence } from './clocks.ts'
 import { type DeviceEvent, deviceTransition, isBeforeItsTurn, isDeviceOpen } from './device-transition.ts'
-import { judge } from './judge.ts'
+import { judge, type Word } from './judge.ts'
 import type { DeviceFacts, Rollout, RolloutDevice, RolloutEffect } from './rollout.ts'
 import { type RolloutEvent, rolloutTransition } from './rollout-transition.ts'
 import type { Room } from './room.ts'
@@ -60,7 +60,7 @@ export const observe = (draft: Draft, turn: Turn): void => {
       kind: 'return',
       reason: turn.device.isSentBack ? 'is back, and goes back to what it had' : 'is back, and goes on',
     })
-  hear(draft, turn)
+  hear(draft, turn, facts)
 }
 
 /** Lets go of a device that has left the fleet, or that a newer deployment has taken over. Answers whether it has. */
@@ -83,14 +83,14 @@ export const install = (draft: Draft, turn: Turn): void => {
   if (supersededBy !== null) put(draft, turn, { ...turn.device, overrules: supersededBy })
   apply(draft, turn, { kind: 'install' })
   draft.effects.push({ kind: 'install', device: turn.device.device })
-  hear(draft, turn)
+  hear(draft, turn, beforeItHears(turn))
 }
 
 /** Tells a device to go back to what it had. */
 export const sendBack = (draft: Draft, turn: Turn, reason: string): void => {
   apply(draft, turn, { kind: 'send_back', reason })
   draft.effects.push({ kind: 'restore', device: turn.device.device })
-  hear(draft, turn)
+  hear(draft, turn, beforeItHears(turn))
 }
 
 /** Those that have not had their turn do not get it any more. */
@@ -113,12 +113,15 @@ export const sayOfAll = (draft: Draft, reason: string | null): void => {
   if (draft.head.reason !== reason) draft.head = { ...draft.head, reason }
 }
 
+/** What a device has said cannot be about what is written for it only now. */
+const beforeItHears = ({ facts: { reported, previousDigest } }: Turn): Word => ({ reported, previousDigest, isInformed: false })
+
 /** Takes a device at its word. One that fails when all is over goes back alone. */
-const hear = (draft: Draft, turn: Turn): void => {
+const hear = (draft: Draft, turn: Turn, word: Word): void => {
   const { head, now } = draft
   const before = turn.device
   if (before.state === 'healthy' && !draft.isWatched) return
-  put(draft, turn, judge(before, turn.facts, head, now))
+  put(draft, turn, judge(before, word, head, now))
   const hasFailed = turn.device.state === 'failed' && before.state !== 'failed'
   if (hasFailed && head.state === 'completed' && head.strategy.auto_rollback && !before.isSentBack)
     sendBack(draft, turn, 'goes back alone')

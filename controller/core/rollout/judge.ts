@@ -3,8 +3,11 @@ import { deviceTransition } from './device-transition.ts'
 import { isFurther, progressOf, unhealthyMark } from './progress.ts'
 import type { DeviceFacts, Rollout, RolloutDevice } from './rollout.ts'
 
+/** What a device says. */
+export type Word = Pick<DeviceFacts, 'reported' | 'isInformed' | 'previousDigest'>
+
 /** What a device's word makes of it, and time if there is none. */
-export const judge = (device: RolloutDevice, facts: DeviceFacts, rollout: Rollout, now: number): RolloutDevice => {
+export const judge = (device: RolloutDevice, facts: Word, rollout: Rollout, now: number): RolloutDevice => {
   switch (device.state) {
     case 'deploying':
     case 'deployed':
@@ -23,7 +26,7 @@ export const judge = (device: RolloutDevice, facts: DeviceFacts, rollout: Rollou
   }
 }
 
-const judgeForward = (device: RolloutDevice, facts: DeviceFacts, rollout: Rollout, now: number): RolloutDevice => {
+const judgeForward = (device: RolloutDevice, facts: Word, rollout: Rollout, now: number): RolloutDevice => {
   const reported = wordOnThis(facts, rollout)
   const failure = failureOf(reported)
   if (failure !== null) return deviceTransition(device, { kind: 'fail', reason: failure }, now)
@@ -35,7 +38,7 @@ const judgeForward = (device: RolloutDevice, facts: DeviceFacts, rollout: Rollou
   return endPatience(next, rollout, now, 'is away in the middle of it: goes on when it is back')
 }
 
-const judgeBack = (device: RolloutDevice, facts: DeviceFacts, rollout: Rollout, now: number): RolloutDevice => {
+const judgeBack = (device: RolloutDevice, facts: Word, rollout: Rollout, now: number): RolloutDevice => {
   const hasHeard = facts.isInformed && !isStillOnThis(facts, rollout)
   const reported = hasHeard ? facts.reported : null
   if (hasHeard && isBack(facts)) return deviceTransition(device, { kind: 'be_back' }, now)
@@ -48,7 +51,7 @@ const judgeBack = (device: RolloutDevice, facts: DeviceFacts, rollout: Rollout, 
 }
 
 /** A release that its device has found well may still turn out bad, as long as it is being rolled out. */
-const judgeHealthy = (device: RolloutDevice, facts: DeviceFacts, rollout: Rollout, now: number): RolloutDevice => {
+const judgeHealthy = (device: RolloutDevice, facts: Word, rollout: Rollout, now: number): RolloutDevice => {
   const isRolledOut = rollout.state === 'in_progress' || rollout.pausedFrom === 'in_progress'
   const reported = wordOnThis(facts, rollout)
   const failure = failureOf(reported)
@@ -64,18 +67,18 @@ const judgeHealthy = (device: RolloutDevice, facts: DeviceFacts, rollout: Rollou
 }
 
 /** What the device reports, if it is about what this rollout wrote for it. */
-const wordOnThis = ({ reported }: DeviceFacts, { id }: Rollout) => (reported?.wanted?.deployment === id ? reported : null)
+const wordOnThis = ({ reported }: Word, { id }: Rollout) => (reported?.wanted?.deployment === id ? reported : null)
 
 /** Whether it reports, after it was told to go back, that it is still to run this release. */
-const isStillOnThis = (facts: DeviceFacts, rollout: Rollout): boolean =>
+const isStillOnThis = (facts: Word, rollout: Rollout): boolean =>
   wordOnThis(facts, rollout)?.wanted?.digest === rollout.digest && facts.previousDigest !== rollout.digest
 
-const failureOf = (reported: DeviceFacts['reported']): string | null => {
+const failureOf = (reported: Word['reported']): string | null => {
   if (reported?.went_back) return `went back by itself to what it had${because(reported.reason)}`
   return reported?.state === 'failed' ? (reported.reason ?? 'the device gives no reason') : null
 }
 
-const isBack = ({ reported, previousDigest }: DeviceFacts): boolean =>
+const isBack = ({ reported, previousDigest }: Word): boolean =>
   previousDigest === null || previousDigest === undefined
     ? reported === null || (reported.active === null && reported.wanted === null)
     : reported?.active?.digest === previousDigest && reported.state === 'healthy'

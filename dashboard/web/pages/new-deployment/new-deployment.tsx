@@ -9,7 +9,7 @@ import { newKey } from '../../api/new-key.ts'
 import { useAction, useApi } from '../../api/use-ask.ts'
 import { usePreview } from '../../api/use-preview.ts'
 import { NoRelease } from '../../deployments/no-release.tsx'
-import { refOf } from '../../deployments/release-ref.ts'
+import { isRef, refOf } from '../../deployments/release-ref.ts'
 import { useListed } from '../../deployments/use-listed.ts'
 import { Button } from '../../parts/button.tsx'
 import { Card } from '../../parts/card.tsx'
@@ -69,7 +69,7 @@ const startOf = (query: Readonly<Record<string, string>>, releases: readonly Rel
   const [only, another] = releases
   return {
     ...emptyForm,
-    release: release ?? (only && !another ? refOf(only) : ''),
+    release: isRef(release) ? release : only && !another ? refOf(only) : '',
     ...(selector === undefined ? {} : { where: 'selector' as const, selector }),
     ...(names === undefined ? {} : { where: 'devices' as const, devices: names }),
   }

@@ -23,10 +23,10 @@ export const ReleaseField = ({
           <select {...control} value={form.release} onChange={(event) => change({ release: event.currentTarget.value })}>
             {form.release === '' && <option value="">Choose one</option>}
             {/* What the address names is told, also if it is not there any more. */}
-            {form.release !== '' && !chosen && <option value={form.release}>{plainText(form.release)}</option>}
+            {form.release !== '' && !chosen && <option value={form.release}>{form.release}</option>}
             {refs.map((ref) => (
               <option key={ref} value={ref}>
-                {ref}
+                {plainText(ref)}
               </option>
             ))}
           </select>

@@ -7,6 +7,7 @@ import { NoRelease } from '../../deployments/no-release.tsx'
 import { refOf } from '../../deployments/release-ref.ts'
 import { useListed } from '../../deployments/use-listed.ts'
 import { countText, plural } from '../../format/amounts.ts'
+import { plainText } from '../../format/plain-text.ts'
 import { Bytes } from '../../parts/amounts.tsx'
 import { Button, LinkButton } from '../../parts/button.tsx'
 import { Card } from '../../parts/card.tsx'
@@ -119,7 +120,7 @@ const columnsOf = (session: Session, onDelete: (release: Release) => void): read
             small
             icon="deploy"
             href={withQuery('/deployments/new', { release: refOf(one) })}
-            label={`Roll out ${refOf(one)}`}
+            label={plainText(`Roll out ${refOf(one)}`)}
           >
             Roll out
           </LinkButton>
@@ -131,7 +132,7 @@ const columnsOf = (session: Session, onDelete: (release: Release) => void): read
             kind="danger"
             icon="trash"
             onClick={() => onDelete(one)}
-            label={`Delete ${refOf(one)}`}
+            label={plainText(`Delete ${refOf(one)}`)}
             title="Delete"
           >
             Delete
