@@ -38,6 +38,7 @@ import { previewing } from './previewing.ts'
 import { type Reading, readingHere } from './reading/reading.ts'
 import { openBlobs } from './releases/blobs.ts'
 import { createDesired } from './releases/desired.ts'
+import { keptOfEachName, prune } from './releases/keeping.ts'
 import { releaseOperations } from './releases/operations.ts'
 import { startServing } from './releases/serving.ts'
 import { createReporting } from './reporting.ts'
@@ -91,6 +92,8 @@ export interface Controller {
   isReady(): boolean
   close(): Promise<void>
 }
+
+const pruneEveryMs = 3600_000
 
 /** The controller over its store and its bus: decides what runs where, and keeps the record of it. */
 export const startController = async (deps: ControllerDeps): Promise<Controller> => {
@@ -298,6 +301,12 @@ export const startController = async (deps: ControllerDeps): Promise<Controller>
     approvals.tick()
   })
 
+  const pruning = every(clock, pruneEveryMs, () => {
+    commits
+      .run(() => prune({ store, blobs, now: clock.now() }, keptOfEachName, false))
+      .catch((error: unknown) => log.error({ err: error }, 'cannot remove releases that nothing needs; trying again'))
+  })
+
   return {
     ask,
     metrics: () => metrics.families({ fleet, views, reading, epoch: epochs.now() }),
@@ -307,6 +316,7 @@ export const startController = async (deps: ControllerDeps): Promise<Controller>
       if (!isReady) return
       isReady = false
       ticking.cancel()
+      pruning.cancel()
       asking.close()
       await retention.close()
       history.close()

@@ -13,6 +13,7 @@ import type { DeploymentRow } from '../store/deployments.ts'
 import type { Store } from '../store/store.ts'
 import type { Facts } from './facts.ts'
 import { type LiveDeployment, readDeployment } from './live-deployment.ts'
+import { summaryOf } from './views.ts'
 
 export interface DeploymentsDeps {
   store: Store
@@ -108,7 +109,7 @@ export const startDeployments = (deps: DeploymentsDeps) => {
     const { devices, ...rest } = after
     store.deployments.update({
       ...{ deployment_id: one.row.deployment_id, state: after.state },
-      ...{ rollout: JSON.stringify(rest), ended_at: after.endedAt },
+      ...{ rollout: JSON.stringify({ ...rest, summary: summaryOf(after) }), ended_at: after.endedAt },
     })
     const known = new Map<string, RolloutDevice>(before.devices.map((device) => [device.device, device]))
     for (const [n, device] of devices.entries()) {

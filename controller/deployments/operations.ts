@@ -23,7 +23,7 @@ import type { Views } from '../views.ts'
 import type { Deployments } from './deployments.ts'
 import type { Facts } from './facts.ts'
 import { type Targets, targetsOf } from './targets.ts'
-import { deploymentDeviceView, deploymentView } from './views.ts'
+import { deploymentDeviceView, deploymentView, storedDeploymentView, summaryOf } from './views.ts'
 
 export interface DeploymentOperationsDeps {
   store: Store
@@ -162,7 +162,11 @@ export const deploymentOperations = (deps: DeploymentOperationsDeps) => {
     const { devices, ...rest } = rollout
     store.deployments.insert({
       ...{ deployment_id: id, name: release.name, version: release.version, digest: release.digest, state: rollout.state },
-      ...{ rollout: JSON.stringify(rest), target: JSON.stringify(input.target), env: JSON.stringify(input.env ?? {}) },
+      ...{
+        rollout: JSON.stringify({ ...rest, summary: summaryOf(rollout) }),
+        target: JSON.stringify(input.target),
+        env: JSON.stringify(input.env ?? {}),
+      },
       ...{ created_at: now, created_by: asker.subject, ended_at: null, idempotency_key: key ?? null, body_hash: hash },
     })
     for (const [n, device] of devices.entries())
@@ -197,7 +201,7 @@ export const deploymentOperations = (deps: DeploymentOperationsDeps) => {
       const before = cursor === undefined ? undefined : readCursor(cursor)
       if (before === null) return badCursor
       const rows = store.deployments.list({ ...filter, before, limit: limit + 1 })
-      const page = pageOf(rows, limit, shown, (row) => row.n)
+      const page = pageOf(rows, limit, storedDeploymentView, (row) => row.n)
       return accepted({ deployments: page.shown, cursor: page.cursor })
     },
     'deployment.get': (_, { deployment_id: id, limit, cursor, device_state: states }) => {

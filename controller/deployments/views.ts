@@ -3,26 +3,42 @@ import type { ReportedRelease } from '../../schemas/desired.ts'
 import { instant } from '../../schemas/ids.ts'
 import { batchesOf, countsOf } from '../core/rollout/counts.ts'
 import { expectedEndAt } from '../core/rollout/forecast.ts'
-import type { RolloutDevice } from '../core/rollout/rollout.ts'
+import type { Rollout, RolloutDevice } from '../core/rollout/rollout.ts'
+import type { DeploymentRow } from '../store/deployments.ts'
 import type { LiveDeployment } from './live-deployment.ts'
 
 /** A deployment as it is shown. */
-export const deploymentView = ({ row, rollout }: LiveDeployment, now: number): Deployment => ({
+export const deploymentView = ({ row, rollout }: LiveDeployment, now: number): Deployment =>
+  viewOf(row, rollout, summaryOf(rollout), expectedEndAt(rollout, now))
+
+/** The same of one that has been written down, without reading its devices; when it will end is not told. */
+export const storedDeploymentView = (row: DeploymentRow): Deployment => {
+  const { summary, ...rollout } = JSON.parse(row.rollout) as Omit<Rollout, 'devices'> & { summary: Summary } // stored so
+  return viewOf(row, rollout, summary, null)
+}
+
+/** What is told of all devices of a deployment together. It is stored beside the rest, so that a list need not read them all. */
+export const summaryOf = (rollout: Rollout) => ({
+  devices: rollout.devices.length,
+  counts: countsOf(rollout),
+  batches: batchesOf(rollout),
+})
+type Summary = ReturnType<typeof summaryOf>
+
+const viewOf = (row: DeploymentRow, rollout: Omit<Rollout, 'devices'>, summary: Summary, endsAt: number | null): Deployment => ({
   deployment_id: row.deployment_id,
   release: `${row.name}@${row.version}`,
   ...{ name: row.name, version: row.version, digest: row.digest },
   ...{ state: rollout.state, reason: rollout.reason },
   target: JSON.parse(row.target) as DeploymentTarget, // stored from checked input
   strategy: rollout.strategy,
-  devices: rollout.devices.length,
-  counts: countsOf(rollout),
+  ...summary,
   batch: rollout.batch,
-  batches: batchesOf(rollout),
   created_by: row.created_by,
   created_at: instant(row.created_at),
   started_at: timeOf(rollout.startedAt),
   ended_at: timeOf(rollout.endedAt),
-  expected_end_at: timeOf(expectedEndAt(rollout, now)),
+  expected_end_at: timeOf(endsAt),
 })
 
 /** A device in a deployment as it is shown. */

@@ -3,6 +3,8 @@ import { bundleOf, type ReleaseRow } from '../store/releases.ts'
 import type { Store } from '../store/store.ts'
 import type { Blobs } from './blobs.ts'
 
+/** So many of each name stay though nobody needs them. */
+export const keptOfEachName = 10
 /** What was brought and never made into a release is let go after so long. */
 const unfinishedMs = 24 * 3600_000
 

@@ -9,8 +9,8 @@ type Deployment = OutputOf<'deployment.get'>
 
 /** What the service of a release does; `$1` is how it is named in the witness. */
 const behaviours = {
-  /** Runs on, and writes down ten times a second that it does. */
-  good: 'while :; do echo "$(date +%s.%N) $1 $(sha256sum <"$SKEIN_RELEASE_DIR/data.bin" | cut -c1-64)" >>"$WITNESS/$SKEIN_DEVICE"; sleep 0.1; done',
+  /** Runs on, and writes down five times a second that it does. */
+  good: 'sum=$(sha256sum <"$SKEIN_RELEASE_DIR/data.bin" | cut -c1-64); while :; do echo "$(date +%s.%N) $1 $sum" >>"$WITNESS/$SKEIN_DEVICE"; sleep 0.2; done',
   /** Ends at once. */
   exits: 'echo "$(date +%s.%N) $1 exits" >>"$WITNESS/$SKEIN_DEVICE"; exit 1',
   /** Runs for a while and dies, again and again. */

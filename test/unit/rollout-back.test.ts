@@ -44,6 +44,24 @@ describe('a rollback', () => {
     expect(play.rollout.state).toBe('rolled_back')
   })
 
+  test('is over for a device when what it had is healthy again, not before', () => {
+    const play = playRollout('a')
+    play.look()
+    play.order('rollback')
+    play.look()
+    play.say('a', 'failed', 'exited with 1')
+    play.look()
+    expect(play.device('a').state).toBe('rolling_back')
+    play.sayBack('a', 'healthy')
+    const { reported } = play.of('a')
+    play.of('a').reported = reported && { ...reported, state: 'settling' }
+    play.look()
+    expect(play.device('a').state).toBe('rolling_back')
+    play.of('a').reported = reported
+    play.look()
+    expect(play.device('a').state).toBe('rolled_back')
+  })
+
   test('of what was the first install ends when the device has no such release any more', () => {
     const play = playRollout('a')
     play.of('a').previousDigest = null

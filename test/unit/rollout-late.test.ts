@@ -8,7 +8,7 @@ describe('a device that is away for its turn', () => {
     play.heal('a')
     play.heal('c')
     expect(play.states).toBe('a healthy, b deferred, c healthy')
-    expect(play.rollout).toMatchObject({ state: 'completed', reason: '1 device is away and gets it when it is back' })
+    expect(play.rollout).toMatchObject({ state: 'completed', reason: '1 device is away, and gets it when it is back' })
     play.back('b')
     expect(play.look(1000)).toBe('+b')
     play.heal('b')
@@ -45,10 +45,21 @@ describe('a device that is away for its turn', () => {
     expect(play.rollout.state).toBe('completed')
   })
 
+  test('and to which the release cannot go when it is back has failed, and the rollout is over', () => {
+    const play = playRollout('ab', { max_failures: 1 })
+    play.go('a')
+    play.look()
+    play.look(15)
+    play.of('a').blockedBy = 'its workload "cam" belongs to cams@1'
+    play.back('a')
+    play.heal('b')
+    expect([play.states, play.rollout.state]).toEqual(['a failed, b healthy', 'completed'])
+  })
+
   test('where all are away it is completed at once, and says so', () => {
     const play = playRollout('ab', {}, { away: 'ab' })
     play.look()
-    expect(play.rollout).toMatchObject({ state: 'completed', reason: '2 devices are away and get it when they are back' })
+    expect(play.rollout).toMatchObject({ state: 'completed', reason: '2 devices are away, and get it when they are back' })
     play.back('ab')
     expect([play.look(9), play.heal('a')]).toEqual(['+a', '+b'])
   })
@@ -120,7 +131,7 @@ describe('late', () => {
     const play = playRollout('abc', { late: 'hold' }, { away: 'bc' })
     play.look()
     play.heal('a')
-    expect(play.rollout.reason).toBe('2 devices are away and get it when somebody resumes')
+    expect(play.rollout.reason).toBe('2 devices were away, and get it when somebody resumes')
     play.back('b')
     expect([play.look(), play.device('b').reason]).toEqual(['', 'is back, and is held until somebody resumes'])
     expect([play.order('resume'), play.look()]).toEqual(['completed', '+b'])

@@ -1,3 +1,4 @@
+import { isBeforeItsTurn } from './device-transition.ts'
 import { apply, type Draft, leaveOut, sayOfAll } from './draft.ts'
 import { devicesInWords } from './rollout.ts'
 import { roomFor } from './room.ts'
@@ -19,12 +20,15 @@ export const goLate = (draft: Draft): void => {
 
 /** What there is to say of a rollout that is completed: null if all has gone well. */
 export const completedReason = ({ head, turns, failed }: Draft): string | null => {
-  const deferred = turns.filter(({ device }) => device.state === 'deferred' || device.state === 'pending').length
-  const [are, get, they] = deferred === 1 ? ['is', 'gets', 'it is'] : ['are', 'get', 'they are']
-  const when = head.strategy.late === 'hold' ? `${get} it when somebody resumes` : `${get} it when ${they} back`
+  const late = turns.filter(({ device }) => isBeforeItsTurn(device) || device.state === 'deferred').length
   const parts = [
-    failed > 0 ? `${devicesInWords(failed)} failed` : '',
-    deferred > 0 ? `${devicesInWords(deferred)} ${are} away and ${when}` : '',
-  ].filter((part) => part !== '')
+    ...(failed > 0 ? [`${devicesInWords(failed)} failed`] : []),
+    ...(late > 0 ? [`${devicesInWords(late)} ${whenLate(late === 1, head.strategy.late === 'hold')}`] : []),
+  ]
   return parts.length > 0 ? parts.join('; ') : null
+}
+
+const whenLate = (isOne: boolean, isHeld: boolean): string => {
+  if (isHeld) return isOne ? 'was away, and gets it when somebody resumes' : 'were away, and get it when somebody resumes'
+  return isOne ? 'is away, and gets it when it is back' : 'are away, and get it when they are back'
 }
