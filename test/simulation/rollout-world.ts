@@ -24,7 +24,7 @@ export interface Kept {
 /** A fleet, a release that is rolled out to it, and everything that may come in between, all of it from a seed. */
 export const createRolloutWorld = (seed: number) => {
   const chance = seeded(seed)
-  const size = 1 + chance.below(chance.isLucky(0.2) ? 60 : 15)
+  const size = 1 + chance.below(chance.isLucky(0.2) ? 40 : 12)
   const strategy = strategyFrom(chance, size)
   const isBadRelease = chance.isLucky(0.3)
   const trouble = chance.pick([0, 0.3, 1])
@@ -103,12 +103,17 @@ export const createRolloutWorld = (seed: number) => {
       throw new Error(`a second look changes something: ${difference(after, again.rollout)}`)
     const next = nextLookAt(after, now)
     if (next !== null && next <= now) throw new Error(`it is to be looked at again at once, for ${next}`)
-    const until = Math.min(next ?? Number.POSITIVE_INFINITY, now + 1e9)
-    const early = advance(after, frozen, Math.floor(chance.between(now, until)))
-    if (early.rollout !== after) throw new Error(`time changes something before ${until}: ${difference(after, early.rollout)}`)
+    if (chance.isLucky(0.3)) seeTime(after, frozen, next)
     watch.see(before, after, effects, now)
     for (const effect of effects) perform(effect)
     rollout = after
+  }
+
+  /** Until it is to be looked at again time changes nothing. */
+  const seeTime = (after: Rollout, frozen: (name: string) => DeviceFacts, next: number | null): void => {
+    const until = Math.min(next ?? Number.POSITIVE_INFINITY, now + 1e9)
+    const early = advance(after, frozen, Math.floor(chance.between(now, until)))
+    if (early.rollout !== after) throw new Error(`time changes something before ${until}: ${difference(after, early.rollout)}`)
   }
 
   /** Lets time pass, up to this instant, and stops at everything that is due until then. */
