@@ -1,6 +1,7 @@
 import { type Clock, every } from '../../base/clock.ts'
 import type { GroupCommit } from '../../base/group-commit.ts'
 import type { Log } from '../../base/log.ts'
+import { isDeploymentOver } from '../../schemas/deployment.ts'
 import { accepted, type Outcome, refused } from '../../schemas/errors.ts'
 import { advance } from '../core/rollout/advance.ts'
 import { startClocksAnew } from '../core/rollout/clocks.ts'
@@ -21,6 +22,7 @@ export interface DeploymentsDeps {
   commits: GroupCommit
   desired: DesiredKeeping
   facts: Facts
+  isConnected: () => boolean
   clock: Clock
   log: Log
 }
@@ -70,13 +72,10 @@ export const startDeployments = (deps: DeploymentsDeps) => {
       about.revision = desired.put(effect.device, one.entry)
     } else {
       const back = about.previous
+      // Under a name of its own each time, since a device judges nothing twice; and there is nothing before it to go back to.
+      const again = `${one.row.deployment_id}-back-${store.desired.revision(effect.device) + 1}`
       about.revision = back
-        ? // Judged anew, and by nobody but us: there is nothing before it to go back to.
-          desired.put(effect.device, {
-            ...back,
-            deployment: `${one.row.deployment_id}-back`,
-            judge: { ...one.entry.judge, goes_back: false },
-          })
+        ? desired.put(effect.device, { ...back, deployment: again, judge: { ...one.entry.judge, goes_back: false } })
         : desired.remove(effect.device, one.row.name)
     }
     about.isChanged = true
@@ -135,11 +134,16 @@ export const startDeployments = (deps: DeploymentsDeps) => {
     tellOf(one, before, rollout, by)
     save(one, before, rollout)
     one.rollout = rollout
+    if (before.state === rollout.state || !isDeploymentOver(rollout.state)) return
+    // What it has not taken, or has given back, is not its own any more.
+    for (const other of live.values())
+      if (other.row.name === one.row.name) other.superseded = store.deployments.superseding(other.row.deployment_id)
   }
 
   const work = (): void => {
     isPlanned = false
-    if (isClosed || dirty.size === 0) return
+    // What is not heard counts against nobody.
+    if (isClosed || dirty.size === 0 || !deps.isConnected()) return
     const ids = [...dirty]
     dirty.clear()
     commits

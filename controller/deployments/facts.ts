@@ -32,7 +32,7 @@ export const createFacts = (fleet: Fleet, store: Store) => {
     const reported = reportedOf(device, name)
     const isGood = reported?.active?.digest === entry.digest && reported.state === 'healthy'
     if (isGood) return entry
-    const before = store.deployments.device(entry.deployment.replace(/-back$/, ''), device)?.previous
+    const before = store.deployments.device(entry.deployment.replace(/-back-\d+$/, ''), device)?.previous
     return before === undefined || before === null ? entry : (JSON.parse(before) as DesiredEntry | null) // stored from an entry
   }
 

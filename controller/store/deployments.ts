@@ -77,7 +77,10 @@ export const createDeployments = (db: Db) => {
       join deployment as own on own.deployment_id = mine.deployment_id
       join deployment_device as other on other.device = mine.device
       join deployment as later on later.deployment_id = other.deployment_id
-    where mine.deployment_id = @id and later.name = own.name and later.n > own.n order by later.n`)
+    where mine.deployment_id = @id and later.name = own.name and later.n > own.n
+      -- One that has ended without it, or has given it back, does not own it.
+      and not (later.state in ('cancelled', 'failed', 'rolled_back') and other.state in ('pending', 'deferred', 'skipped', 'rolled_back'))
+    order by later.n`)
   const say = db.prepare<DeploymentNews>(
     'insert into deployment_history (deployment_id, at, state, reason, by) values (@deployment_id, @at, @state, @reason, @by)',
   )

@@ -62,7 +62,7 @@ describe('deployments', () => {
     await obey('d1', 'failed', 'it exits')
     expect(toldTo('d1')).toMatchObject({
       revision: 3,
-      releases: [{ version: '1', deployment: `${second}-back`, judge: { goes_back: false } }],
+      releases: [{ version: '1', deployment: `${second}-back-3`, judge: { goes_back: false } }],
     })
     expect(await get(second)).toMatchObject({ state: 'rolling_back' })
     await obey('d1')
@@ -84,6 +84,24 @@ describe('deployments', () => {
     await obey('d1')
     expect(await get(third)).toMatchObject({ state: 'rolled_back', device_list: [{ previous: '1' }] })
     expect(toldTo('d1').releases).toMatchObject([{ version: '1' }])
+  })
+
+  test('one that a newer one has given the device back to can be rolled back itself', async () => {
+    await desk.hello('d1')
+    release('1')
+    release('2')
+    const first = await idOf({ release: 'app@1' })
+    await desk.advance(200)
+    await obey('d1')
+    await idOf({ release: 'app@2' })
+    await desk.advance(200)
+    await obey('d1', 'failed')
+    await obey('d1')
+    outputOf(await desk.ask('deployment.rollback', { deployment_id: first }))
+    await desk.advance(2000)
+    expect(toldTo('d1').releases).toEqual([])
+    await obey('d1')
+    expect(await get(first)).toMatchObject({ state: 'rolled_back' })
   })
 
   test('the same key is the same deployment; another body under it is refused', async () => {

@@ -3,6 +3,7 @@ import { awayGraceMs } from './clocks.ts'
 import type { Rollout, RolloutDevice } from './rollout.ts'
 import { countOfShare } from './share.ts'
 
+/** A device that a rollout is to reach. */
 export interface RolloutTarget {
   device: string
   labels: Readonly<Record<string, string>>

@@ -10,7 +10,7 @@ export const awayGraceMs = 15_000
 const verdictGraceMs = 30_000
 
 /** How long nothing may be heard of progress. While its device judges a release nothing else is to be heard. */
-export const patienceMs = ({ mark }: RolloutDevice, strategy: Strategy): number => {
+const patienceMs = ({ mark }: RolloutDevice, strategy: Strategy): number => {
   const usual = strategy.progress_deadline_seconds * 1000
   return isBeingJudged(mark) ? Math.max(usual, strategy.health_timeout_seconds * 1000 + verdictGraceMs) : usual
 }

@@ -1,6 +1,7 @@
 import type { DeploymentDeviceState } from '../../../schemas/deployment.ts'
 import type { RolloutDevice } from './rollout.ts'
 
+/** What happens to a device in a rollout. */
 export type DeviceEvent =
   | { kind: 'install' }
   | { kind: 'arrive' }

@@ -26,6 +26,7 @@ export interface Draft {
   room: Room | null
 }
 
+/** Begins to advance a rollout, with what is known of its devices. */
 export const draftOf = (rollout: Rollout, factsOf: (device: string) => DeviceFacts, now: number): Draft => {
   const turns = rollout.devices.map((device): Turn => ({ device, facts: factsOf(device.device) }))
   const draft: Draft = {
@@ -98,6 +99,7 @@ export const leaveOut = (draft: Draft, reason: string): void => {
   for (const turn of draft.turns) if (isBeforeItsTurn(turn.device)) apply(draft, turn, { kind: 'skip', reason })
 }
 
+/** Something happens to a device, or to all of the rollout. */
 export const apply = (draft: Draft, turn: Turn, event: DeviceEvent): void =>
   put(draft, turn, deviceTransition(turn.device, event, draft.now))
 

@@ -3,6 +3,7 @@ import { deviceTransition, isBeforeItsTurn } from './device-transition.ts'
 import type { Rollout } from './rollout.ts'
 import { rolloutTransition } from './rollout-transition.ts'
 
+/** What somebody may want of a rollout. */
 export type RolloutOrder = 'pause' | 'resume' | 'cancel' | 'cancel_and_rollback' | 'rollback'
 
 /**

@@ -1,6 +1,7 @@
 import { type DeploymentState, isDeploymentOver } from '../../../schemas/deployment.ts'
 import type { Rollout } from './rollout.ts'
 
+/** What happens to a rollout. */
 export type RolloutEvent =
   | { kind: 'begin' }
   | { kind: 'pause'; reason: string }

@@ -40,6 +40,7 @@ const sayWhyLate = (draft: Draft, turn: Turn, reason: string): void => {
   if (turn.device.state === 'deferred' || turn.device.reason !== null) say(draft, turn, reason)
 }
 
+/** Who is to be told now, and why others are not. */
 export interface Choice {
   chosen: Turn[]
   /** What the others wait for. */
