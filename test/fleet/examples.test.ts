@@ -77,6 +77,16 @@ describe('examples/agents/', () => {
   })
 })
 
+test('examples/release is a release that runs where it is rolled out', async () => {
+  // It is 'release/workloads/clock.yaml' with 'release/clock.sh'.
+  const made = await fleet.cli(['release', 'create', example('release'), '--name', 'clock', '--version', '1.0.0'])
+  expect(made).toMatchObject({ code: 0, stderr: '' })
+  const args = ['deploy', 'clock@1.0.0', '--all', '--batch', '2', '--min-healthy', '1s', '--watch']
+  expect((await fleet.cli(args, { timeoutMs: 60_000 })).code).toBe(0)
+  const { stdout } = await fleet.cli(['workload', 'logs', 'clock', '--device', 'local-2'])
+  expect(stdout).toContain('by clock@1.0.0 on local-2')
+})
+
 describe('examples/workloads/', () => {
   let device: LoneDevice
   beforeAll(async () => {

@@ -265,6 +265,7 @@ describe('commands', () => {
     // SKEIN_PROFILE is the CLI's own.
     const ofRuns = ['SKEIN_PROFILE', 'SKEIN_FLEET', 'SKEIN_DEVICE', 'SKEIN_TASK', 'SKEIN_RUN', 'SKEIN_ATTEMPT']
     ofRuns.push('SKEIN_WORKLOAD', 'SKEIN_WORKLOAD_TYPE', 'SKEIN_FOLDER', 'SKEIN_SLOT', 'SKEIN_PARAMS_JSON', 'SKEIN_ARTIFACTS')
+    ofRuns.push('SKEIN_RELEASE', 'SKEIN_RELEASE_DIR')
     const known = new Set([...settingKeys.map(envNameOf), ...ofRuns])
     for (const page of pages)
       for (const [name] of textOf(page).matchAll(/\bSKEIN_[A-Z_]+\b/g)) expect(known.has(name), `${page}: ${name}`).toBe(true)
