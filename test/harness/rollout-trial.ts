@@ -30,14 +30,22 @@ export const runRolloutTrial = async ({ devices: count, kills, seed }: RolloutTr
     const first = await world.deploy(bodyOf('app@1.0.0', count))
     await world.when('the first release on all', first, ({ state }) => state === 'completed', 120_000)
     let runs = '1.0.0'
-    for (let n = 2; found.hub_kills + found.device_kills < kills; n++) {
-      const isGood = random.isLucky(0.5)
+    const isOver = (): boolean => found.hub_kills + found.device_kills >= kills && found.completed > 0 && found.rolled_back > 0
+    for (let n = 2; !isOver(); n++) {
+      const isGood = found.completed === 0 || (found.rolled_back > 0 && random.isLucky(0.5))
       const version = `${n}.0.0`
       await world.release('app', version, isGood ? 'good' : random.pick(['exits', 'dies', 'sick']))
       const from = Date.now() / 1000
       const id = await world.deploy(bodyOf(`app@${version}`, batch))
       found.deployments++
-      await killing(world, id, devices, random, found, kills)
+      await killing(
+        world,
+        id,
+        devices,
+        random,
+        found,
+        Math.min(kills, found.hub_kills + found.device_kills + Math.ceil(kills / 2)),
+      )
       const ended = await world.when('its end', id, ({ state }) => isDeploymentOver(state), 240_000)
       expect([ended.state, ended.reason], version).toEqual([
         isGood ? 'completed' : 'rolled_back',

@@ -1,26 +1,18 @@
-import type { DeviceShown, FleetRow } from '../../../../schemas/dashboard.ts'
+import { useEffect } from 'preact/hooks'
 import { useLive } from '../../live/use-live.ts'
 import type { PageProps } from '../../page.ts'
 import { LinkButton } from '../../parts/button.tsx'
 import { Empty } from '../../parts/empty.tsx'
 import { Fault } from '../../parts/fault.tsx'
-import { Plain } from '../../parts/plain.tsx'
 import { Skeleton } from '../../parts/skeleton.tsx'
-import { State } from '../../parts/state.tsx'
-import { Time } from '../../parts/time.tsx'
+import { later } from '../../shell/later.tsx'
 import { PageHead } from '../../shell/page-head.tsx'
 import { useQuery } from '../../shell/query.ts'
-import { Drained } from '../fleet/device-facts.tsx'
-import { Actions } from './actions.tsx'
-import { FactsCard } from './facts.tsx'
-import { LabelsCard } from './labels-card.tsx'
-import { MetricsCard } from './metrics.tsx'
-import { ReleasesCard } from './releases.tsx'
-import { ReportedCard } from './reported.tsx'
-import { TasksCard } from './tasks.tsx'
-import { WorkloadPage, workloadViewIn } from './workload.tsx'
-import { WorkloadsCard } from './workloads.tsx'
-import './device.css'
+import { workloadViewIn } from './workload-view.ts'
+
+// Who reads a log does not wait for the rest, nor the other way round.
+const WholeDevice = later(() => import('./whole-device.tsx').then((one) => one.WholeDevice))
+const WorkloadPage = later(() => import('./workload.tsx').then((one) => one.WorkloadPage))
 
 /** One device: how it is, what it runs, what can be done with it. */
 export const DevicePage = ({ params }: PageProps) => {
@@ -32,6 +24,8 @@ const Device = ({ device }: { device: string }) => {
   const { data, error } = useLive({ view: 'device', device })
   const { query } = useQuery()
   const workload = workloadViewIn(query)
+  // While the first word of the device is on its way, too.
+  useEffect(workload ? WorkloadPage.preload : WholeDevice.preload, [])
   if (workload)
     return (
       <WorkloadPage
@@ -64,48 +58,5 @@ const Device = ({ device }: { device: string }) => {
         <Skeleton lines={10} />
       </>
     )
-  return <Shown shown={data} row={data.row} />
+  return <WholeDevice shown={data} row={data.row} />
 }
-
-const Shown = ({ shown, row }: { shown: DeviceShown; row: FleetRow }) => (
-  <>
-    <PageHead
-      title={row.device}
-      up={{ href: '/fleet', label: 'Fleet' }}
-      beside={
-        <>
-          <State state={row.state} />
-          <Drained row={row} />
-        </>
-      }
-      actions={<Actions row={row} />}
-    >
-      {row.reason !== null && (
-        <>
-          <Plain text={row.reason} /> ·{' '}
-        </>
-      )}
-      {row.last_seen_at === null ? (
-        'Never seen'
-      ) : (
-        <>
-          Last seen <Time at={row.last_seen_at} />
-        </>
-      )}
-    </PageHead>
-    {shown.refuses !== null && (
-      <Fault error={{ code: 'refuses', message: `It takes nothing new: ${shown.refuses}`, retryable: false }} />
-    )}
-    <MetricsCard row={row} />
-    <WorkloadsCard device={row.device} reported={shown.reported} />
-    <ReleasesCard device={row.device} reported={shown.reported} />
-    <div class="columns">
-      <TasksCard device={row.device} />
-      <div class="stack device-side">
-        <LabelsCard device={row.device} labels={row.labels} />
-        <FactsCard shown={shown} row={row} />
-        <ReportedCard reported={shown.reported} />
-      </div>
-    </div>
-  </>
-)

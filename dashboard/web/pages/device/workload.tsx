@@ -8,16 +8,7 @@ import { PageHead } from '../../shell/page-head.tsx'
 import { WorkloadActions } from './workload-actions.tsx'
 import { WorkloadFacts } from './workload-facts.tsx'
 import { WorkloadRuns } from './workload-runs.tsx'
-
-const views = ['log', 'runs', 'facts'] as const
-export type WorkloadView = (typeof views)[number]
-
-/** The workload that the address of a device's page names, and what of it is shown: `?log=watcher`. */
-export const workloadViewIn = (query: Readonly<Record<string, string>>): { name: string; view: WorkloadView } | undefined => {
-  const view = views.find((one) => query[one])
-  const name = view && query[view]
-  return view && name ? { name, view } : undefined
-}
+import type { WorkloadView } from './workload-view.ts'
 
 interface WorkloadPageProps {
   device: string

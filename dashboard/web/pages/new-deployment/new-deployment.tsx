@@ -38,7 +38,9 @@ type List = OutputOf<'release.list'>
 /** A release is rolled out: to whom, how carefully, and what that comes to. */
 export const NewDeploymentPage = () => {
   const { mayAct } = useSession()
-  const { query } = useQuery()
+  const { query: now } = useQuery()
+  // As it was opened: the address is another one as soon as it is submitted, and the form must not begin anew then.
+  const [query] = useState(now)
   const { rows, error, refresh } = useListed<List, Release>('/releases?limit=1000', (answer) => answer.releases)
   return (
     <>
@@ -56,7 +58,7 @@ export const NewDeploymentPage = () => {
       ) : rows.length === 0 && !query['release'] ? (
         <NoRelease />
       ) : (
-        <Editor key={JSON.stringify(query)} releases={rows} start={startOf(query, rows)} />
+        <Editor releases={rows} start={startOf(query, rows)} />
       )}
     </>
   )
