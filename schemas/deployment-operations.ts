@@ -23,7 +23,8 @@ export const deploymentOperations = {
         .array(
           z.looseObject({
             device: DeviceName,
-            batch: z.number().int(),
+            /** Null for one that has no turn, since it runs the release already. */
+            batch: z.number().int().nullable(),
             state: z.enum(deviceStates),
             previous: z.string().nullable(),
             why: z.string().nullable(),

@@ -2,7 +2,7 @@ import { isDeploymentOver } from '../../schemas/deployment.ts'
 import { topicOf } from '../../schemas/topics.ts'
 import { createBell } from './bell.ts'
 import type { Client } from './client.ts'
-import { countsText, devicesTable, wholeDeployment } from './deployment.ts'
+import { batchText, countsText, devicesTable, wholeDeployment } from './deployment.ts'
 import { exitCodes, unanswered, usageFailure } from './exit.ts'
 import { type GlobalFlags, type Io, printJson } from './io.ts'
 import { refOf } from './release.ts'
@@ -89,13 +89,7 @@ const preview = async (io: Io, flags: DeployFlags, client: Client, input: object
   io.out(
     tableOf(
       ['DEVICE', 'BATCH', 'STATE', 'PREVIOUS', 'WHY'],
-      would.map((one) => [
-        one.device,
-        one.batch === 0 ? 'canary' : String(one.batch),
-        one.state,
-        one.previous ?? '-',
-        one.why ?? '',
-      ]),
+      would.map((one) => [one.device, batchText(one.batch), one.state, one.previous ?? '-', one.why ?? '']),
       io.terminal,
     ),
   )

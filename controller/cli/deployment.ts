@@ -112,8 +112,11 @@ export const devicesTable = (one: Pick<Whole, 'device_list'>, io: Pick<Io, 'term
   tableOf(
     ['DEVICE', 'BATCH', 'STATE', 'PREVIOUS', 'REASON'],
     one.device_list.map(({ device, batch, state, previous, reason, progress }) => [
-      ...[device, batch === null ? '-' : batch === 0 ? 'canary' : String(batch), state, previous ?? '-'],
+      ...[device, batchText(batch), state, previous ?? '-'],
       progress ?? reason ?? '',
     ]),
     io.terminal,
   )
+
+/** Whose turn it is with; of one whose turn never comes, nothing. */
+export const batchText = (batch: number | null): string => (batch === null ? '-' : batch === 0 ? 'canary' : String(batch))

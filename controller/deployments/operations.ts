@@ -127,7 +127,7 @@ export const deploymentOperations = (deps: DeploymentOperationsDeps) => {
       const known = fleet.devices.get(device)
       return {
         device,
-        batch: batch ?? 0,
+        batch,
         state: known ? deps.views.stateOf(known) : ('offline' as const),
         previous: store.desired.get(device, release.name)?.version ?? null,
         why: facts.clash(device, release.name, release.workloads) ?? (state === 'pending' ? null : reason),

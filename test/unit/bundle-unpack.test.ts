@@ -246,6 +246,7 @@ describe('what is swapped between two steps', () => {
 const swapper = `
 const { renameSync, symlinkSync, unlinkSync } = require('node:fs')
 const [into, outside] = process.argv.slice(1)
+// The folder is not there yet, or is in its other place: the next turn has it.
 const attempt = (work) => { try { work() } catch {} }
 let isOver = false
 process.stdin.resume().on('end', () => { isOver = true })

@@ -127,6 +127,13 @@ describe('deployments', () => {
     })
     expect(outputOf(await desk.ask('deployment.list', {}))['deployments']).toEqual([])
     expect(desk.store.desired.revision('d2')).toBe(0)
+    await idOf({ release: 'app@1', target: { devices: ['d1'] } })
+    await desk.advance(200)
+    await obey('d1')
+    const again = outputOf(await deploy({ release: 'app@1', dry_run: true }))['would']
+    expect(again).toEqual(
+      expect.arrayContaining([expect.objectContaining({ device: 'd1', batch: null, why: expect.any(String) })]),
+    )
   })
 
   test('a newer one takes over the devices that they share, and no others', async () => {

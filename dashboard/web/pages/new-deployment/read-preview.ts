@@ -9,6 +9,7 @@ export const readPreview = ({ would = [], others = [], other_count = others.leng
   const refuses = would.flatMap(({ device, why }) => (why === null ? [] : [{ device: device as string, why }]))
   const byBatch = new Map<number, string[]>()
   for (const { device, batch } of gets) {
+    if (batch === null) continue
     const batched = byBatch.get(batch)
     if (batched) batched.push(device)
     else byBatch.set(batch, [device])
