@@ -121,7 +121,7 @@ const inOrder = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
 const short = (text: string, most = 120): string => (text.length > most ? `${text.slice(0, most - 1)}…` : text)
 
 /** As many from the beginning as fit. */
-const fitting = <T>(list: readonly T[], bytes: number): T[] => {
+export const fitting = <T>(list: readonly T[], bytes: number): T[] => {
   let left = bytes
   return list.filter((one) => {
     left -= Buffer.byteLength(JSON.stringify(one)) + 1

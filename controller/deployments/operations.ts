@@ -8,6 +8,7 @@ import { instant } from '../../schemas/ids.ts'
 import { readReleaseRef } from '../../schemas/release.ts'
 import { maxOutputBytes } from '../../schemas/request.ts'
 import type { Asker } from '../asking.ts'
+import { fitting } from '../core/preview.ts'
 import { beginRollout } from '../core/rollout/begin.ts'
 import { order } from '../core/rollout/order.ts'
 import type { Rollout } from '../core/rollout/rollout.ts'
@@ -269,12 +270,4 @@ const whyNot = (
   if (!told) return 'the device has not said anything of it yet'
   if (told.active?.digest === digest && told.state === 'healthy') return null
   return told.reason === null ? told.state : `${told.state}: ${told.reason}`
-}
-
-const fitting = <T>(list: readonly T[], bytes: number): T[] => {
-  let left = bytes
-  return list.filter((one) => {
-    left -= Buffer.byteLength(JSON.stringify(one)) + 1
-    return left >= 0
-  })
 }
